@@ -1,2 +1,60 @@
-//! Stub.
-fn main() {}
+//! The project's own commands: `cargo xtask COMMAND`.
+//!
+//! A command is a variant of [`Command`] and a module of the same name. They run cargo and the tools they need as
+//! child processes, so what they print is what those print.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod test;
+mod tools;
+mod workspace;
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs everything that has to hold before a change lands.
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_step_that_does_not_exist_is_refused_with_the_steps_that_do() {
+        let error = Cli::try_parse_from(["xtask", "test", "--only", "everything"]).unwrap_err();
+        assert!(
+            error.to_string().contains("[possible values: fmt, clippy,"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! The steps of `cargo xtask test`, cheapest first.
+
+use anyhow::Result;
+
+use crate::tools::{self, DebianPackage};
+use crate::workspace::{cargo, program, run, target_dir};
+
+/// One named check.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) checks: &'static str,
+    pub(super) run: fn() -> Result<Outcome>,
+}
+
+/// How a step that didn't fail ended.
+pub(super) enum Outcome {
+    Passed,
+    /// Passed, but for this, which could not be looked at from here.
+    Unchecked(&'static str),
+}
+
+/// All steps, in the order they run.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        checks: "the code is formatted",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        checks: "no lint fires, in any target, with every feature",
+        run: clippy,
+    },
+    Step {
+        name: "doc",
+        checks: "the documentation builds and its links lead somewhere",
+        run: doc,
+    },
+    Step {
+        name: "alone",
+        checks: "each published crate builds with only the features it asks for itself",
+        run: alone,
+    },
+    Step {
+        name: "test",
+        checks: "unit, integration, conformance and documentation tests",
+        run: test,
+    },
+    Step {
+        name: "model",
+        checks: "the core under randomised thread schedules (shuttle)",
+        run: model,
+    },
+    Step {
+        name: "browser",
+        checks: "the examples' page in a real browser (chromium)",
+        run: browser,
+    },
+    Step {
+        name: "deny",
+        checks: "licences, duplicate and unwanted dependencies, their sources, advisories",
+        run: deny,
+    },
+];
+
+/// The crates that applications depend on.
+const PUBLISHED: &[&str] = &["ssehub", "ssehub-axum", "ssehub-actix", "ssehub-rocket"];
+
+/// The core's test target that runs under shuttle.
+const MODEL_TEST: &str = "model";
+
+fn fmt() -> Result<Outcome> {
+    run(&mut cargo(["fmt", "--all", "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> Result<Outcome> {
+    run(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    Ok(Outcome::Passed)
+}
+
+fn doc() -> Result<Outcome> {
+    run(cargo(["doc", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Passed)
+}
+
+/// In a build of the whole workspace, a dependency's features are what all members ask for together, which hides a
+/// feature that one of them forgot; so each crate is also built as its users build it.
+fn alone() -> Result<Outcome> {
+    for package in PUBLISHED {
+        run(&mut cargo(["check", "--package", package]))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn test() -> Result<Outcome> {
+    run(&mut cargo(["test", "--workspace"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// A target folder of its own, because `--cfg` would otherwise rebuild everything twice in each run.
+fn model() -> Result<Outcome> {
+    let target = target_dir().join("shuttle");
+    run(cargo([
+        "test",
+        "--release",
+        "--package",
+        "ssehub",
+        "--test",
+        MODEL_TEST,
+        "--target-dir",
+    ])
+    .arg(target)
+    .env("RUSTFLAGS", "--cfg shuttle"))?;
+    Ok(Outcome::Passed)
+}
+
+fn browser() -> Result<Outcome> {
+    tools::require_debian(&[
+        DebianPackage {
+            name: "chromium",
+            program: "chromium",
+        },
+        DebianPackage {
+            name: "chromium-driver",
+            program: "chromedriver",
+        },
+    ])?;
+    run(&mut cargo([
+        "test",
+        "--package",
+        "ssehub-browser",
+        "--features",
+        "browser",
+    ]))?;
+    Ok(Outcome::Passed)
+}
+
+fn deny() -> Result<Outcome> {
+    let cargo_deny = tools::cargo_deny()?;
+    run(program(&cargo_deny).args(["check", "bans", "licenses", "sources"]))?;
+    if run(program(&cargo_deny).args(["fetch", "db"])).is_err() {
+        let what = "security advisories: their database could not be fetched, see above";
+        return Ok(Outcome::Unchecked(what));
+    }
+    run(program(&cargo_deny).args(["check", "--disable-fetch", "advisories"]))?;
+    Ok(Outcome::Passed)
+}
