@@ -52,9 +52,6 @@ mod tests {
     #[test]
     fn a_step_that_does_not_exist_is_refused_with_the_steps_that_do() {
         let error = Cli::try_parse_from(["xtask", "test", "--only", "everything"]).unwrap_err();
-        assert!(
-            error.to_string().contains("[possible values: fmt, clippy,"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("[possible values: fmt, clippy,"), "{error}");
     }
 }

@@ -36,20 +36,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
 
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| args.only.is_empty() || args.only.iter().any(|name| name == step.name))
-        .collect();
+    let chosen: Vec<&Step> =
+        STEPS.iter().filter(|step| args.only.is_empty() || args.only.iter().any(|name| name == step.name)).collect();
     let started = Instant::now();
     let mut unchecked = Vec::new();
     for (number, step) in chosen.iter().enumerate() {
-        println!(
-            "\n== {} ({} of {}): {}",
-            step.name,
-            number + 1,
-            chosen.len(),
-            step.checks
-        );
+        println!("\n== {} ({} of {}): {}", step.name, number + 1, chosen.len(), step.checks);
         let started = Instant::now();
         let outcome = (step.run)().map_err(|error| failure(step, started.elapsed(), &error))?;
         if let Outcome::Unchecked(what) = outcome {
@@ -59,11 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("== {} passed in {}", step.name, seconds(started.elapsed()));
     }
 
-    println!(
-        "\nall {} steps passed in {}",
-        chosen.len(),
-        seconds(started.elapsed())
-    );
+    println!("\nall {} steps passed in {}", chosen.len(), seconds(started.elapsed()));
     for what in unchecked {
         println!("NOT CHECKED: {what}");
     }
@@ -80,9 +68,5 @@ fn failure(step: &Step, after: Duration, error: &anyhow::Error) -> anyhow::Error
 
 fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
-    if whole < 60 {
-        format!("{:.1} s", time.as_secs_f64())
-    } else {
-        format!("{} min {:02} s", whole / 60, whole % 60)
-    }
+    if whole < 60 { format!("{:.1} s", time.as_secs_f64()) } else { format!("{} min {:02} s", whole / 60, whole % 60) }
 }

@@ -21,19 +21,13 @@ pub(crate) struct DebianPackage {
 /// # Errors
 /// One is missing and can't be installed from here: the error names what to install.
 pub(crate) fn require_debian(packages: &[DebianPackage]) -> Result<()> {
-    let missing: Vec<&str> = packages
-        .iter()
-        .filter(|package| find(package.program).is_none())
-        .map(|package| package.name)
-        .collect();
+    let missing: Vec<&str> =
+        packages.iter().filter(|package| find(package.program).is_none()).map(|package| package.name).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !is_root() || find("apt-get").is_none() {
-        bail!(
-            "missing from this machine; on Debian: sudo apt-get install {}",
-            missing.join(" ")
-        );
+        bail!("missing from this machine; on Debian: sudo apt-get install {}", missing.join(" "));
     }
     run(program("apt-get").arg("update"))?;
     run(program("apt-get")
@@ -44,9 +38,7 @@ pub(crate) fn require_debian(packages: &[DebianPackage]) -> Result<()> {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 fn is_root() -> bool {
@@ -69,15 +61,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
             return Ok(candidate);
         }
     }
-    run(cargo([
-        "install",
-        "--locked",
-        "cargo-deny",
-        "--version",
-        CARGO_DENY,
-        "--root",
-    ])
-    .arg(tools))?;
+    run(cargo(["install", "--locked", "cargo-deny", "--version", CARGO_DENY, "--root"]).arg(tools))?;
     Ok(own)
 }
 

@@ -44,9 +44,7 @@ pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
     println!("$ {line}");
-    let status = command
-        .status()
-        .with_context(|| format!("could not start `{line}`"))?;
+    let status = command.status().with_context(|| format!("could not start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
     }
@@ -62,10 +60,7 @@ fn describe(command: &Command) -> String {
         }
     }
     let name = Path::new(command.get_program());
-    line += &name
-        .file_name()
-        .unwrap_or(name.as_os_str())
-        .to_string_lossy();
+    line += &name.file_name().unwrap_or(name.as_os_str()).to_string_lossy();
     for arg in command.get_args() {
         let _ = write!(line, " {}", arg.display());
     }

@@ -21,41 +21,13 @@ pub(super) enum Outcome {
 
 /// All steps, in the order they run.
 pub(super) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        checks: "the code is formatted",
-        run: fmt,
-    },
-    Step {
-        name: "clippy",
-        checks: "no lint fires, in any target, with every feature",
-        run: clippy,
-    },
-    Step {
-        name: "doc",
-        checks: "the documentation builds and its links lead somewhere",
-        run: doc,
-    },
-    Step {
-        name: "alone",
-        checks: "each published crate builds with only the features it asks for itself",
-        run: alone,
-    },
-    Step {
-        name: "test",
-        checks: "unit, integration, conformance and documentation tests",
-        run: test,
-    },
-    Step {
-        name: "model",
-        checks: "the core under randomised thread schedules (shuttle)",
-        run: model,
-    },
-    Step {
-        name: "browser",
-        checks: "the examples' page in a real browser (chromium)",
-        run: browser,
-    },
+    Step { name: "fmt", checks: "the code is formatted", run: fmt },
+    Step { name: "clippy", checks: "no lint fires, in any target, with every feature", run: clippy },
+    Step { name: "doc", checks: "the documentation builds and its links lead somewhere", run: doc },
+    Step { name: "alone", checks: "each published crate builds with only the features it asks for itself", run: alone },
+    Step { name: "test", checks: "unit, integration, conformance and documentation tests", run: test },
+    Step { name: "model", checks: "the core under randomised thread schedules (shuttle)", run: model },
+    Step { name: "browser", checks: "the examples' page in a real browser (chromium)", run: browser },
     Step {
         name: "deny",
         checks: "licences, duplicate and unwanted dependencies, their sources, advisories",
@@ -75,21 +47,12 @@ fn fmt() -> Result<Outcome> {
 }
 
 fn clippy() -> Result<Outcome> {
-    run(&mut cargo([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 
 fn doc() -> Result<Outcome> {
-    run(cargo(["doc", "--workspace", "--all-features", "--no-deps"])
-        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo(["doc", "--workspace", "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
 
@@ -110,38 +73,18 @@ fn test() -> Result<Outcome> {
 /// A target folder of its own, because `--cfg` would otherwise rebuild everything twice in each run.
 fn model() -> Result<Outcome> {
     let target = target_dir().join("shuttle");
-    run(cargo([
-        "test",
-        "--release",
-        "--package",
-        "ssehub",
-        "--test",
-        MODEL_TEST,
-        "--target-dir",
-    ])
-    .arg(target)
-    .env("RUSTFLAGS", "--cfg shuttle"))?;
+    run(cargo(["test", "--release", "--package", "ssehub", "--test", MODEL_TEST, "--target-dir"])
+        .arg(target)
+        .env("RUSTFLAGS", "--cfg shuttle"))?;
     Ok(Outcome::Passed)
 }
 
 fn browser() -> Result<Outcome> {
     tools::require_debian(&[
-        DebianPackage {
-            name: "chromium",
-            program: "chromium",
-        },
-        DebianPackage {
-            name: "chromium-driver",
-            program: "chromedriver",
-        },
+        DebianPackage { name: "chromium", program: "chromium" },
+        DebianPackage { name: "chromium-driver", program: "chromedriver" },
     ])?;
-    run(&mut cargo([
-        "test",
-        "--package",
-        "ssehub-browser",
-        "--features",
-        "browser",
-    ]))?;
+    run(&mut cargo(["test", "--package", "ssehub-browser", "--features", "browser"]))?;
     Ok(Outcome::Passed)
 }
 
