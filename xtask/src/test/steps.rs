@@ -28,11 +28,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "test", checks: "unit, integration, conformance and documentation tests", run: test },
     Step { name: "model", checks: "the core under randomised thread schedules (shuttle)", run: model },
     Step { name: "browser", checks: "the examples' page in a real browser (chromium)", run: browser },
-    Step {
-        name: "deny",
-        checks: "licences, duplicate and unwanted dependencies, their sources, advisories",
-        run: deny,
-    },
+    Step { name: "deny", checks: "licences, sources, duplicates and advisories of all dependencies", run: deny },
 ];
 
 /// The crates that applications depend on.
