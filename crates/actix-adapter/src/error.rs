@@ -5,7 +5,8 @@ use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use ssehub::ConnectError;
 
-/// A refused stream: the status of the [`ConnectError`], its `Retry-After` if it has one, and `{"error":"…"}` as JSON.
+/// A refused stream: the status of the [`ConnectError`], its `Retry-After` if it has one, and `{"error":"…"}` as
+/// JSON.
 ///
 /// `?` makes it of a [`ConnectError`]. A browser's `EventSource` gives up for good on any status but 200.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +23,7 @@ impl ResponseError for SseError {
         response.content_type(ContentType::json());
         if let Some(after) = self.0.retry_after() {
             // Whole seconds, rounded up: a client that comes back early would be refused again.
-            let seconds = after
-                .as_secs()
-                .saturating_add(u64::from(after.subsec_nanos() > 0));
+            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
             response.insert_header((RETRY_AFTER, seconds));
         }
         response.body(self.0.to_json())

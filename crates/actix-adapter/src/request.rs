@@ -11,8 +11,8 @@ use ssehub::ConnectRequest;
 /// Extracts a [`ConnectRequest`]: method, `Accept`, and the last event id from header or query.
 ///
 /// It never rejects. Whether the request is acceptable is for [`Hub::connect`](ssehub::Hub::connect) to say, so
-/// that every refusal leaves the handler on one way, as [`SseError`](crate::SseError). It says nothing about who asks:
-/// add user and groups from what your application vouches for.
+/// that every refusal leaves the handler on one way, as [`SseError`](crate::SseError). It says nothing about who
+/// asks: add user and groups from what your application vouches for.
 #[derive(Debug)]
 pub struct SseRequest(pub ConnectRequest);
 

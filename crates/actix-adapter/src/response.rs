@@ -12,7 +12,8 @@ use bytes::Bytes;
 use futures::Stream;
 use ssehub::{Connection, RESPONSE_HEADERS};
 
-/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or holding it.
+/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or
+/// holding it.
 ///
 /// The connection lives in the body. When actix drops that, for whatever reason, the client is disconnected.
 #[derive(Debug)]
@@ -25,16 +26,10 @@ impl Responder for SseResponse {
         let mut response = HttpResponse::with_body(StatusCode::OK, SseBody(self.0));
         let headers = response.headers_mut();
         for (name, value) in RESPONSE_HEADERS {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         // `Compress` takes `text/event-stream` for text; it leaves alone what names its encoding.
-        headers.insert(
-            CONTENT_ENCODING,
-            HeaderValue::from_static(ContentEncoding::Identity.as_str()),
-        );
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(ContentEncoding::Identity.as_str()));
         if request.version() < Version::HTTP_11 {
             // Before 1.1 there are no chunks and the end of the connection ends the body; actix 4 would send chunks.
             let head = response.head_mut();
@@ -56,12 +51,7 @@ impl MessageBody for SseBody {
         BodySize::Stream
     }
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Pin::new(&mut self.0)
-            .poll_next(cx)
-            .map(|bytes| bytes.map(Ok))
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|bytes| bytes.map(Ok))
     }
 }

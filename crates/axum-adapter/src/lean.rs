@@ -1,8 +1,8 @@
 //! A server loop for tens of thousands of streams: what [`axum::serve`] does, with smaller buffers.
 //!
-//! An idle stream costs about 20 kB of heap here, and about 32 kB with [`axum::serve`], whose buffers cannot be configured.
-//! The router is the same; WebSockets, `ConnectInfo<SocketAddr>`, HTTP/1.1 and HTTP/2 without TLS work as they do there.
-//! The price: a request head of more than 8 KiB is answered with 431.
+//! An idle stream costs about 20 kB of heap here, and about 32 kB with [`axum::serve`], whose buffers cannot be
+//! configured. The router is the same; WebSockets, `ConnectInfo<SocketAddr>`, HTTP/1.1 and HTTP/2 without TLS work
+//! as they do there. The price: a request head of more than 8 KiB is answered with 431.
 
 use std::io;
 use std::pin::pin;
@@ -33,8 +33,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves `router` on `listener` until `shutdown` completes, then finishes what is in flight.
 ///
-/// As with `with_graceful_shutdown`, end the streams inside that future: `async { signal.await; hub.shutdown(…).await; }`.
-/// New connections are accepted until it completes. Connections that are still open ten seconds after it are cut.
+/// As with `with_graceful_shutdown`, end the streams inside that future. New connections are accepted until it
+/// completes; connections that are still open ten seconds later are cut.
 ///
 /// ```no_run
 /// # async fn example(router: axum::Router, hub: ssehub_axum::Hub) -> std::io::Result<()> {
@@ -52,19 +52,11 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// None today. A failed accept is retried, after a second where the process has run out of sockets, as [`axum::serve`] does.
-pub async fn serve(
-    mut listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+/// None today. A failed accept is retried, after a second where the process has run out of sockets, as
+/// [`axum::serve`] does.
+pub async fn serve(mut listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .max_buf_size(BUFFER_BYTES)
-        .writev(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().max_buf_size(BUFFER_BYTES).writev(true).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // WebSockets over HTTP/2 need it.
     builder.http2().enable_connect_protocol();
 

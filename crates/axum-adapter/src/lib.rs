@@ -1,6 +1,7 @@
 //! [ssehub](ssehub) for [axum] 0.8: server-sent events with replay, groups and users.
 //!
-//! A complete server: `curl -N 'localhost:3000/events?user=alice'` listens, `curl -d hello localhost:3000/say/alice` speaks.
+//! A complete server, where `curl -N 'localhost:3000/events?user=alice'` listens and
+//! `curl -d hello localhost:3000/say/alice` speaks:
 //!
 //! ```no_run
 //! use axum::{Router, extract::{Path, Query, State}, routing::{get, post}};
@@ -38,24 +39,24 @@
 //!
 //! # What becomes of a client that is …
 //!
-//! - **slow**: hyper stops polling its body, and its cursor stays behind; nothing is queued for it. It reads on from the
-//!   log when its socket has room again, or is told `hub:gap` where retention has passed it by.
-//! - **gone**: hyper sees the end of the connection, or the reset of the HTTP/2 stream, at once and drops the body, which is the
-//!   disconnect. Two cases wait for the next keep-alive: a client that pipelined bytes behind its request, and a cut
-//!   link, which only the kernel's timeouts tell ([`listen`] sets them to 30 s).
-//! - **here at shutdown**: `axum::serve` waits for every response to end, and a stream does not end by itself. So call
-//!   [`Hub::shutdown`] *inside* the future given to `with_graceful_shutdown`, as above: each client gets
+//! - **slow**: hyper stops polling its body, and its cursor stays behind; nothing is queued for it. It reads on
+//!   from the log when its socket has room again, or is told `hub:gap` where retention has passed it by.
+//! - **gone**: hyper sees the end of the connection, or the reset of the HTTP/2 stream, at once and drops the
+//!   body, which is the disconnect. Two cases wait for the next keep-alive: a client that pipelined bytes behind
+//!   its request, and a cut link, which only the kernel's timeouts tell ([`listen`] sets them to 30 s).
+//! - **here at shutdown**: `axum::serve` waits for every response to end, and a stream does not end by itself. So
+//!   call [`Hub::shutdown`] *inside* the future given to `with_graceful_shutdown`, as above: each client gets
 //!   `hub:closing` and a finished response, and axum has nothing left to wait for.
 //! - **asking with `HEAD`**: `get(events)` answers it with the headers alone; nothing is registered.
 //!
 //! # What to know about axum
 //!
-//! - `axum::serve` speaks HTTP/1.1 and, with axum's feature `http2`, HTTP/2 without TLS. It cannot be tuned, and an idle stream
-//!   costs it about 32 kB of heap: [`lean::serve`] serves the same router for about 20 kB.
+//! - `axum::serve` speaks HTTP/1.1 and, with axum's feature `http2`, HTTP/2 without TLS. It cannot be tuned, and
+//!   an idle stream costs it about 32 kB of heap: [`lean::serve`] serves the same router for about 20 kB.
 //! - [`SseRequest`] copies what it needs out of the request. Keep no `HeaderMap`, `HeaderValue` or `Uri` in a
 //!   stream of your own: they pin the connection's read buffer.
-//! - The response says `content-encoding: identity`, so that a `CompressionLayer` with a predicate of its own leaves it alone too.
-//!   `ResponseBodyTimeoutLayer` and the like cut quiet streams; keep them off this route.
+//! - The response says `content-encoding: identity`, so that a `CompressionLayer` with a predicate of its own
+//!   leaves it alone too. `ResponseBodyTimeoutLayer` and the like cut quiet streams; keep them off this route.
 
 mod error;
 pub mod lean;

@@ -13,7 +13,8 @@ use futures::Stream;
 use http_body::Frame;
 use ssehub::{Connection, RESPONSE_HEADERS};
 
-/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or holding it.
+/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or
+/// holding it.
 ///
 /// The connection lives in the body. When hyper drops that, for whatever reason, the client is disconnected.
 #[derive(Debug)]
@@ -24,10 +25,7 @@ impl IntoResponse for SseResponse {
         let mut response = Response::new(Body::new(EventBody(self.0)));
         let headers = response.headers_mut();
         for (name, value) in RESPONSE_HEADERS {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            );
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         // Compression layers leave alone what is encoded already; that is all they have in common.
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
@@ -41,12 +39,7 @@ impl http_body::Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.0)
-            .poll_next(cx)
-            .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.0).poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -7,7 +7,8 @@ use rocket::http::{ContentType, Status};
 use rocket::response::{Responder, Response, Result};
 use ssehub::ConnectError;
 
-/// A refused stream: the status of the [`ConnectError`], its `Retry-After` if it has one, and `{"error":"…"}` as JSON.
+/// A refused stream: the status of the [`ConnectError`], its `Retry-After` if it has one, and `{"error":"…"}` as
+/// JSON.
 ///
 /// `?` makes it of a [`ConnectError`]. It is the handler's answer, so no catcher is asked.
 /// A browser's `EventSource` gives up for good on any status but 200.
@@ -19,14 +20,10 @@ impl<'r> Responder<'r, 'static> for SseError {
     fn respond_to(self, _: &'r Request<'_>) -> Result<'static> {
         let body = self.0.to_json();
         let mut response = Response::build();
-        response
-            .status(Status::new(self.0.status()))
-            .header(ContentType::JSON);
+        response.status(Status::new(self.0.status())).header(ContentType::JSON);
         if let Some(after) = self.0.retry_after() {
             // Whole seconds, rounded up: a client that comes back early would be refused again.
-            let seconds = after
-                .as_secs()
-                .saturating_add(u64::from(after.subsec_nanos() > 0));
+            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
             response.raw_header("retry-after", seconds.to_string());
         }
         response.sized_body(body.len(), Cursor::new(body)).ok()

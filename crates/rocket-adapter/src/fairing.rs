@@ -7,15 +7,15 @@ use rocket::http::Method;
 use rocket::{Build, Data, Ignite, Orbit, Request, Rocket, tokio};
 use ssehub::{Hub, Shutdown};
 
-/// Rocket looks once, right after its shutdown fairings, whether all requests are done, and sleeps through the whole grace
-/// period if not. Streams have ended by then; this lets their tasks end too.
+/// Rocket looks once, right after its shutdown fairings, whether all requests are done, and sleeps through the
+/// whole grace period if not. Streams have ended by then; this lets their tasks end too.
 const LET_TASKS_END: Duration = Duration::from_millis(100);
 
 /// The fairing that makes a [`Hub`] part of a Rocket.
 ///
-/// It manages the hub, so that handlers take `&State<Hub>`; it ends all streams when Rocket is told to shut down, and
-/// waits for them, so that Rocket's grace period ends at once; and it lets [`SseRequest`](crate::SseRequest) know a `HEAD`.
-/// The launch fails if another hub is managed already.
+/// It manages the hub, so that handlers take `&State<Hub>`; it ends all streams when Rocket is told to shut down,
+/// and waits for them, so that Rocket's grace period ends at once; and it lets [`SseRequest`](crate::SseRequest)
+/// know a `HEAD`. The launch fails if another hub is managed already.
 #[derive(Debug)]
 pub struct SseHub {
     hub: Hub,
@@ -37,10 +37,7 @@ impl SseHub {
 #[rocket::async_trait]
 impl Fairing for SseHub {
     fn info(&self) -> Info {
-        Info {
-            name: "ssehub (at most one hub may be managed)",
-            kind: Kind::Ignite | Kind::Request | Kind::Shutdown,
-        }
+        Info { name: "ssehub (at most one hub may be managed)", kind: Kind::Ignite | Kind::Request | Kind::Shutdown }
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> Result {

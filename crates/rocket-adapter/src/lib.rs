@@ -1,6 +1,7 @@
 //! [ssehub](ssehub) for [Rocket](rocket) 0.5: server-sent events with replay, groups and users.
 //!
-//! A complete server: `curl -N 'localhost:8000/events?user=alice'` listens, `curl -d hello localhost:8000/say/alice` speaks.
+//! A complete server, where `curl -N 'localhost:8000/events?user=alice'` listens and
+//! `curl -d hello localhost:8000/say/alice` speaks:
 //!
 //! ```no_run
 //! use rocket::{State, get, launch, post, routes};
@@ -30,23 +31,26 @@
 //! # What becomes of a client that is …
 //!
 //! - **slow**: Rocket reads its body no further, and its cursor stays behind; two chunks of 4 KiB at most are
-//!   queued for it. It reads on from the log when its socket has room again, or is told `hub:gap` where retention has passed it by.
-//! - **gone**: Rocket notices only when a write fails, so the disconnect comes with the first event or keep-alive after it, HTTP/2
-//!   included. Keep the keep-alive short where presence matters.
-//! - **behind a cut link**: only the kernel's timeouts tell, and Rocket binds its socket itself, so they are the system's
-//!   (`net.ipv4.tcp_retries2` and its like), about 15 minutes by default.
-//! - **here at shutdown**: the fairing ends all streams and waits for them: each client gets `hub:closing` and a finished response,
-//!   and Rocket stops at once instead of waiting for `shutdown.grace` and `shutdown.mercy`.
+//!   queued for it. It reads on from the log when its socket has room again, or is told `hub:gap` where retention
+//!   has passed it by.
+//! - **gone**: Rocket notices only when a write fails, so the disconnect comes with the first event or keep-alive
+//!   after it, HTTP/2 included. Keep the keep-alive short where presence matters.
+//! - **behind a cut link**: only the kernel's timeouts tell, and Rocket binds its socket itself, so they are the
+//!   system's (`net.ipv4.tcp_retries2` and its like), about 15 minutes by default.
+//! - **here at shutdown**: the fairing ends all streams and waits for them: each client gets `hub:closing` and a
+//!   finished response, and Rocket stops at once instead of waiting for `shutdown.grace` and `shutdown.mercy`.
 //! - **asking with `HEAD`**: a `#[get]` route answers it with the headers alone; nothing is registered.
 //!
 //! # What to know about Rocket
 //!
-//! - [`SseHub`] is attached, not `Hub` managed: it does both. A route that takes an [`SseRequest`] does not launch without it.
-//! - Rocket binds and configures its sockets itself (`TCP_NODELAY` is on), so [`listen`] is of no use with it, and HTTP/2 streams have
-//!   no limit but the hub's. An idle stream costs about 49 kB of heap, most of it Rocket's.
-//! - Do not ask for `format = "text/event-stream"` in a route: a client that accepts something else would get a 404 instead of a 406.
-//! - A guard's error reaches only a catcher, which cannot say `Retry-After`; so [`SseRequest`] never fails, and refusals are the
-//!   handler's to return, as [`SseError`].
+//! - [`SseHub`] is attached, not `Hub` managed: it does both. A route that takes an [`SseRequest`] does not launch
+//!   without it.
+//! - Rocket binds and configures its sockets itself (`TCP_NODELAY` is on), so [`listen`] is of no use with it, and
+//!   HTTP/2 streams have no limit but the hub's. An idle stream costs about 49 kB of heap, most of it Rocket's.
+//! - Do not ask for `format = "text/event-stream"` in a route: a client that accepts something else would get a
+//!   404 instead of a 406.
+//! - A guard's error reaches only a catcher, which cannot say `Retry-After`; so [`SseRequest`] never fails, and
+//!   refusals are the handler's to return, as [`SseError`].
 
 mod error;
 mod fairing;

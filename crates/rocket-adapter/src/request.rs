@@ -12,8 +12,8 @@ use crate::fairing::{SseHub, came_as_head};
 /// Guards a route with a [`ConnectRequest`]: method, `Accept`, and the last event id from header or query.
 ///
 /// It always succeeds. Whether the request is acceptable is for [`Hub::connect`](ssehub::Hub::connect) to say, so
-/// that every refusal leaves the handler on one way, as [`SseError`](crate::SseError). It says nothing about who asks:
-/// add user and groups from what your application vouches for.
+/// that every refusal leaves the handler on one way, as [`SseError`](crate::SseError). It says nothing about who
+/// asks: add user and groups from what your application vouches for.
 ///
 /// A route with this guard does not launch unless [`SseHub`] is attached.
 #[derive(Debug)]
@@ -25,11 +25,7 @@ impl<'r> FromRequest<'r> for SseRequest {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
         // Rocket turns a `HEAD` that no route asks for into a `GET` before the guards run.
-        let method = if came_as_head(request) {
-            Method::Head
-        } else {
-            request.method()
-        };
+        let method = if came_as_head(request) { Method::Head } else { request.method() };
         let headers = request.headers();
         Outcome::Success(Self(ConnectRequest::from_http(
             method.as_str(),

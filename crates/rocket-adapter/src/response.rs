@@ -11,7 +11,8 @@ use rocket::response::{Responder, Response, Result};
 use rocket::tokio::io::{AsyncRead, ReadBuf};
 use ssehub::{Connection, RESPONSE_HEADERS};
 
-/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or holding it.
+/// Answers with the stream of a [`Connection`]: status 200 and the headers that keep proxies from storing or
+/// holding it.
 ///
 /// The connection lives in the body. When Rocket drops that, for whatever reason, the client is disconnected.
 #[derive(Debug)]
@@ -25,12 +26,7 @@ impl<'r> Responder<'r, 'static> for SseResponse {
         }
         // Compression fairings leave alone what is encoded already.
         response.raw_header("content-encoding", "identity");
-        response
-            .streamed_body(Reader {
-                connection: Some(self.0),
-                rest: Bytes::new(),
-            })
-            .ok()
+        response.streamed_body(Reader { connection: Some(self.0), rest: Bytes::new() }).ok()
     }
 }
 
@@ -43,11 +39,7 @@ struct Reader {
 }
 
 impl AsyncRead for Reader {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let empty = buffer.filled().len();
         while buffer.remaining() > 0 {
             if self.rest.is_empty() {

@@ -1,0 +1,175 @@
+//! The command line: what can be asked for, and the hub that follows from it.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+use ssehub::{BuildError, History, Hub};
+
+use crate::lifecycle::Lifecycle;
+
+/// Every capability of ssehub behind plain HTTP, in one of three frameworks.
+///
+/// It believes whoever asks (?user=), so it is for trying and testing only.
+#[derive(Debug, Parser)]
+#[command(name = "ssehub-playground", version)]
+pub(crate) struct Options {
+    /// The web framework to serve with.
+    #[arg(long, value_enum)]
+    pub(crate) framework: Framework,
+    /// Where to listen; port 0 picks a free port.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+    /// Worker threads [default: number of cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Events kept for replay; 0 keeps none.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    history_events: usize,
+    /// Bytes of events kept for replay.
+    #[arg(long, value_name = "N", default_value_t = 64 * 1024 * 1024)]
+    history_bytes: usize,
+    /// How long events are kept for replay.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    history_age: Duration,
+    /// A stream without a write for that long gets a comment.
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    keep_alive: Duration,
+    /// The reconnection time that opens each stream.
+    #[arg(long, value_name = "MS", default_value_t = 3000)]
+    retry: u64,
+    /// More streams than that are refused with 503.
+    #[arg(long, value_name = "N")]
+    max_connections: Option<usize>,
+    /// More streams of one user than that are refused with 429.
+    #[arg(long, value_name = "N")]
+    max_connections_per_user: Option<usize>,
+    /// Larger data is refused with 413.
+    #[arg(long, value_name = "N", default_value_t = 1024 * 1024)]
+    pub(crate) max_event_bytes: usize,
+    /// Ends streams after that long, with jitter.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    max_lifetime: Option<Duration>,
+    /// How long a session may be resumed (not available in this build; only 0 is).
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    resume_window: Duration,
+    /// Redis to share one hub with other nodes by (not available in this build).
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// The name of the hub that nodes share.
+    #[arg(long, value_name = "NAME", default_value = "ssehub")]
+    hub: String,
+    /// Where to keep the log on disk (not available in this build).
+    #[arg(long, value_name = "PATH")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Framework {
+    Axum,
+    Actix,
+    Rocket,
+}
+
+/// What the command line asks for.
+pub(crate) enum Parsed {
+    Run(Box<Options>),
+    /// Help or version.
+    Show(String),
+}
+
+impl Options {
+    /// Reads the command line; the error is one line.
+    pub(crate) fn from_command_line() -> Result<Parsed, String> {
+        match Self::try_parse() {
+            Ok(options) => options.check().map(|()| Parsed::Run(Box::new(options))),
+            Err(error) => match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Show(error.to_string())),
+                _ => Err(first_paragraph(&error.to_string())),
+            },
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let absent = [
+            ("--redis", self.redis.is_some()),
+            ("--data-dir", self.data_dir.is_some()),
+            ("--resume-window above 0", !self.resume_window.is_zero()),
+        ];
+        match absent.into_iter().find(|(_, asked)| *asked) {
+            Some((option, _)) => Err(format!("{option} is not available in this build")),
+            None => Ok(()),
+        }
+    }
+
+    /// The number of threads that serve.
+    pub(crate) fn workers(&self) -> usize {
+        match self.workers {
+            Some(workers) => usize::from(workers),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// The hub that these options describe.
+    pub(crate) fn hub(&self, hooks: Lifecycle) -> Result<Hub, BuildError> {
+        let history = if self.history_events == 0 {
+            History::none()
+        } else {
+            History::default().events(self.history_events).bytes(self.history_bytes).age(self.history_age)
+        };
+        let mut builder = Hub::builder()
+            .history(history)
+            .keep_alive(self.keep_alive)
+            .retry(Duration::from_millis(self.retry))
+            .max_event_bytes(self.max_event_bytes)
+            .hooks(hooks);
+        if let Some(limit) = self.max_connections {
+            builder = builder.max_connections(limit);
+        }
+        if let Some(limit) = self.max_connections_per_user {
+            builder = builder.max_connections_per_user(limit);
+        }
+        if let Some(lifetime) = self.max_lifetime {
+            builder = builder.max_lifetime(lifetime);
+        }
+        builder.build()
+    }
+}
+
+fn address(value: &str) -> Result<SocketAddr, String> {
+    let mut addresses = value.to_socket_addrs().map_err(|error| format!("{error}; wanted is HOST:PORT"))?;
+    addresses.next().ok_or_else(|| "no such host".to_owned())
+}
+
+fn seconds(value: &str) -> Result<Duration, String> {
+    let seconds: f64 = value.parse().map_err(|_| "wanted is a number of seconds, such as 15 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// clap explains over several lines and paragraphs; the first paragraph says what was wrong.
+fn first_paragraph(text: &str) -> String {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let paragraph = lines.collect::<Vec<_>>().join(" ");
+    paragraph.strip_prefix("error: ").unwrap_or(&paragraph).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_several_lines_becomes_one_line() {
+        let text = "error: the following were not provided:\n  --framework <F>\n\nUsage: x\n";
+        assert_eq!(first_paragraph(text), "the following were not provided: --framework <F>");
+    }
+
+    #[test]
+    fn seconds_may_have_a_fraction_but_no_sign() {
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for bad in ["-1", "nan", "1e300", "soon", ""] {
+            assert!(seconds(bad).is_err(), "{bad:?} was taken for a number of seconds");
+        }
+    }
+}
