@@ -1,1 +1,108 @@
-//! Stub.
+//! A hub that pushes events from a Rust server to browsers, over Server-Sent Events.
+//!
+//! An application sends to a user, a group, a connection or everybody; every tab gets each event once, in order, also
+//! the tab that was in a tunnel for two minutes. This crate is the hub itself and knows no web framework; the adapters
+//! `ssehub-axum`, `ssehub-actix` and `ssehub-rocket` turn a request into a [`ConnectRequest`] and a [`Connection`] into
+//! a response.
+//!
+//! ```
+//! use futures::StreamExt as _;
+//! use ssehub::{ConnectRequest, Event, Hub};
+//!
+//! # futures::executor::block_on(async {
+//! let hub = Hub::new();
+//! let mut tab = hub.connect(ConnectRequest::new().user("alice"))?;
+//! hub.send_to_user("alice", Event::text("greeting", "hello")?).await?;
+//!
+//! let opening = tab.next().await.unwrap_or_default();
+//! assert!(opening.starts_with(b"retry: 3000\nid: "));
+//! let event = tab.next().await.unwrap_or_default();
+//! assert!(event.ends_with(b"event: greeting\ndata: hello\n\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # One idea
+//!
+//! A hub is one ordered log, indexed by [`Topic`]; a connection is a cursor on it. Live delivery, replay after
+//! `Last-Event-ID`, a slow client and a snapshot are one operation: *read what lies between my cursor and the head, for my
+//! topics*.
+//!
+//! # What is promised
+//!
+//! 1. **Order.** Every connection sees events in the order of their ids, whatever the number of publishers.
+//! 2. **No loss, no duplicate, inside retention** ([`History`]): a client that comes back with the last id it has seen
+//!    goes on with exactly the next event of its audience.
+//! 3. **Never a silent gap.** Where that cannot be had, the client gets the event `hub:gap` first, with what it asked for
+//!    and a reason: `trimmed`, `unknown-log`, `future`, `malformed`, `no-history`, or `lagged` in mid-stream.
+//! 4. **Fresh cursors.** A stream tells its cursor in its first block, and a quiet one's keep-alive moves it.
+//! 5. **Privacy.** Replay goes by the identity the application vouches for on this very request.
+//! 6. **Clean-up.** Dropping a [`Connection`] takes it out of everything at once; [`Hooks`] see it once.
+//! 7. **No healthy reader is outrun**, and stalled ones slow nobody: see [`Hub::send`].
+//! 8. **Bounded memory**: see [`HubBuilder`] for the limits and their defaults.
+//! 9. **Append order is truth**, also with a [`Backplane`].
+//! 10. **Well-formed wire**: no value that an application passes can forge a field or another event.
+//!
+//! # What goes over the wire
+//!
+//! `hub:connected` opens every stream, with `{"connection":"…"}`, `retry:` and the cursor; `hub:gap` tells that something
+//! may have been missed, with `{"requested":"…","reason":"…"}`; `hub:closing` comes before the server ends a stream on
+//! purpose, with `{"reason":"…"}`. Names that begin with `hub:` are the hub's own.
+//!
+//! # Threads
+//!
+//! A hub has a thread for its timer, one for its [`Hooks`] if it has any, and one for its [`Backplane`] if it has one. It
+//! spawns no tasks but short ones that wake readers, on the runtimes that poll them.
+
+mod accept;
+mod backplane;
+mod block;
+mod builder;
+mod cell;
+mod clock;
+mod connect;
+mod connection;
+mod encode;
+mod entry;
+mod event;
+mod fanout;
+mod history;
+mod hooks;
+mod hub;
+mod id;
+mod index;
+mod inner;
+mod listen;
+mod log;
+mod pace;
+mod read;
+mod registry;
+mod resume;
+mod send;
+mod shutdown;
+mod state;
+mod sync;
+mod timer;
+mod topic;
+
+/// For implementing [`Hooks`] and [`Backplane`].
+pub use async_trait::async_trait;
+
+pub use backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record, Tailed};
+pub use builder::{
+    BuildError, DEFAULT_KEEP_ALIVE, DEFAULT_MAX_EVENT_BYTES, DEFAULT_MAX_GROUPS, DEFAULT_MAX_KEYS,
+    DEFAULT_MAX_STATE_BYTES, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, HubBuilder,
+};
+pub use connect::{ConnectError, ConnectErrorKind, ConnectRequest};
+pub use connection::Connection;
+pub use encode::RESPONSE_HEADERS;
+pub use event::{Event, EventError, EventErrorKind, MAX_EVENT_NAME};
+pub use history::{DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_HISTORY_EVENTS, History};
+pub use hooks::{DisconnectReason, HOOK_TIMEOUT, HookResult, Hooks, MAX_HOOK_BACKLOG};
+pub use hub::{Hub, Stats};
+pub use id::{EventId, LogName, ParseEventIdError};
+pub use listen::{ListenOptions, listen};
+pub use registry::{ConnectionInfo, GroupError, GroupErrorKind, MAX_USER_GROUPS};
+pub use send::{SendError, SendErrorKind};
+pub use shutdown::{Shutdown, ShutdownReport};
+pub use topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};

@@ -1,0 +1,207 @@
+//! Backplanes: where the ordered log lives when it is not just this process.
+//!
+//! A hub with a backplane appends what is sent to it, and commits only what comes back on its tail, in that order: so
+//! every node has the same log, and append order is truth. Replay, state and live delivery are served from each
+//! node's own memory. While the backplane is away connections stay open and sends fail; when it is back, the tail
+//! goes on from the last id seen.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use rand::Rng as _;
+
+use crate::event::Event;
+use crate::fanout::Wakes;
+use crate::id::EventId;
+use crate::inner::Inner;
+use crate::log::Pending;
+use crate::sync::Ordering;
+use crate::topic::Audience;
+
+/// The first wait before the tail is tried again; it doubles up to [`MAX_BACKOFF`], and each is drawn at random from
+/// its upper half.
+const MIN_BACKOFF: Duration = Duration::from_millis(50);
+
+/// The longest wait before the tail is tried again: the backplane is heard again within two seconds of its return.
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// An event on its way to a backplane or from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub(crate) audience: Audience,
+    pub(crate) event: Event,
+}
+
+/// What a backplane's tail brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tailed {
+    /// Names the log and the place this tail starts from: the first thing each tail brings. That is the id it was asked
+    /// to follow; or, if entries behind that are not retained any more, or the log is another one, or it was asked for
+    /// all, the place before the oldest entry there is. Where it is not the id that was asked for, readers are told a gap.
+    Start(EventId),
+    /// The next entry of the log.
+    Entry(EventId, Record),
+}
+
+/// An ordered log outside of this process.
+///
+/// # Contract
+///
+/// - `append` returns the id of the accepted entry, or an error that says whether it may have been accepted: never
+///   both, never neither. It is called from many tasks at once, on the runtimes of the senders.
+/// - `tail` yields [`Tailed::Start`], then every accepted entry from there, in one order that is the same for every
+///   node and every call, ids growing; it never yields an entry before the ones that precede it. It is called on a
+///   thread of the hub's own, one stream at a time, again after each end or error, with the last id seen.
+/// - An id's log is named when the log is made, and differs after the log was wiped.
+#[async_trait]
+pub trait Backplane: Send + Sync + 'static {
+    /// Accepts an entry at the end of the log.
+    async fn append(&self, record: Record) -> Result<EventId, BackplaneError>;
+
+    /// Follows the log from behind an id.
+    async fn tail(
+        &self,
+        after: Option<EventId>,
+    ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, BackplaneError>;
+}
+
+/// What went wrong at a backplane.
+#[derive(Debug)]
+pub struct BackplaneError {
+    kind: BackplaneErrorKind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The kinds of [`BackplaneError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackplaneErrorKind {
+    /// It cannot be reached, or refused: nothing was accepted.
+    Unavailable,
+    /// It failed in the middle: the entry may have been accepted.
+    Uncertain,
+}
+
+impl BackplaneError {
+    /// An error of this kind, for this reason.
+    pub fn new(kind: BackplaneErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind, source: source.into() }
+    }
+
+    /// What it means for the entry, for matching.
+    pub fn kind(&self) -> BackplaneErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for BackplaneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl std::error::Error for BackplaneError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Starts the thread that tails the backplane, which ends with the hub.
+pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (gone, weak) = (Arc::clone(&hub.gone), Arc::downgrade(hub));
+    std::thread::Builder::new().name("ssehub-backplane".into()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = gone.notified() => {}
+                () = follow(backplane, weak) => {}
+            }
+        });
+    })?;
+    Ok(())
+}
+
+/// Tails the log for as long as there is a hub.
+async fn follow(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
+    let mut last = None;
+    let mut backoff = MIN_BACKOFF;
+    loop {
+        match backplane.tail(last).await {
+            Ok(mut tail) => {
+                hub.upgrade().inspect(|hub| hub.set_tailing(true));
+                while let Some(tailed) = tail.next().await {
+                    let Some(hub) = hub.upgrade() else { return };
+                    match tailed {
+                        Ok(Tailed::Start(id)) => {
+                            hub.start_from(id, last);
+                            last = Some(id);
+                            backoff = MIN_BACKOFF;
+                        }
+                        Ok(Tailed::Entry(id, record)) if last.is_some_and(|last| last.precedes(id)) => {
+                            hub.take_in(id, record);
+                            last = Some(id);
+                        }
+                        Ok(Tailed::Entry(id, _)) => {
+                            tracing::warn!(%id, "the backplane's tail is out of order; following it anew");
+                            break;
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "the backplane's tail failed; trying again");
+                            break;
+                        }
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the backplane cannot be tailed; trying again"),
+        }
+        hub.upgrade().inspect(|hub| hub.set_tailing(false));
+        tokio::time::sleep(backoff.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
+        backoff = (backoff * 2).min(MAX_BACKOFF);
+    }
+}
+
+impl EventId {
+    fn precedes(self, next: Self) -> bool {
+        self.log == next.log && self.position < next.position
+    }
+}
+
+impl Inner {
+    /// The tail starts from `id`, and this node has seen everything up to `last`.
+    fn start_from(self: &Arc<Self>, id: EventId, last: Option<EventId>) {
+        let Some(last) = last else { return self.log.write().adopt(id) };
+        if last == id {
+            return;
+        }
+        let wakes = {
+            let mut log = self.log.write();
+            if last.log == id.log {
+                log.lose(id.position)
+            } else {
+                log.become_another(id)
+            }
+            self.head.store(log.head().offset, Ordering::SeqCst);
+            Wakes::everybody(&log, &self.pace, self.clock.now_ms())
+        };
+        wakes.fire(self);
+    }
+
+    /// Commits what the tail brought.
+    fn take_in(self: &Arc<Self>, id: EventId, record: Record) {
+        let now_ms = self.clock.now_ms();
+        let wakes = {
+            let mut log = self.log.write();
+            let pending = Pending::new(record.audience, &record.event);
+            let entry = log.append_at(pending, id.position, self.clock.unix_ms(now_ms));
+            self.head.store(entry.offset, Ordering::SeqCst);
+            self.pace.spend(entry.ephemeral, entry.cost());
+            Wakes::of(&entry, &log, &self.pace, now_ms)
+        };
+        wakes.fire(self);
+    }
+}

@@ -1,0 +1,231 @@
+//! What the hub knows of one connection, shared between its reader and everybody who wakes or changes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::entry::Offset;
+use crate::fanout::Shard;
+use crate::index::{Seat, TopicKey};
+use crate::pace::{PROBATION, Pace, Turn};
+use crate::sync::Mutex;
+
+/// The end of a subscription that has none.
+pub(crate) const OPEN: Offset = Offset::MAX;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) id: Arc<str>,
+    pub(crate) user: Option<Arc<str>>,
+    shard: Arc<Shard>,
+    pub(crate) inner: Mutex<CellState>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct CellState {
+    /// There while the reader waits for something to read.
+    pub(crate) waker: Option<Waker>,
+    /// There while publishers may have to wait for this reader.
+    turn: Option<Turn>,
+    /// Nobody waits for this reader before this time.
+    probation_until_ms: u64,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) closing: Option<Box<Closing>>,
+    /// Groups joined with a snapshot that is still to be read.
+    pub(crate) snapshots: VecDeque<JoinSnapshot>,
+    /// Nothing was written for the keep-alive time.
+    pub(crate) keep_alive_due: bool,
+    pub(crate) written_ms: u64,
+    /// When the timer looks at this connection next, and the number it knows it by.
+    pub(crate) timer: Option<(u64, u64)>,
+    /// When the stream has lived long enough.
+    pub(crate) expires_ms: Option<u64>,
+    pub(crate) delivered: u64,
+    /// How many groups it joined itself.
+    pub(crate) joined: usize,
+    /// Something it was still to read is gone.
+    pub(crate) lost: bool,
+    /// The connection was taken out of everything: nothing may be added to it.
+    pub(crate) gone: bool,
+}
+
+/// How a stream is to end: with what is committed up to `at`, then `hub:closing`.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing {
+    pub(crate) at: Offset,
+    pub(crate) reason: crate::hooks::DisconnectReason,
+    pub(crate) retry: Option<Duration>,
+    /// The deadline has passed: end at once, with nothing.
+    pub(crate) now: bool,
+}
+
+/// The state of a group as it was when a connection joined it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JoinSnapshot {
+    pub(crate) topic: TopicKey,
+    pub(crate) at: Offset,
+}
+
+impl Cell {
+    pub(crate) fn new(id: Arc<str>, user: Option<Arc<str>>, shard: Arc<Shard>) -> Self {
+        Self { id, user, shard, inner: Mutex::new(CellState::default()) }
+    }
+
+    /// The runtime that polls this connection.
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// Takes the waker of a reader that waits, which makes it due. A reader that is not waiting reads on by itself.
+    pub(crate) fn take_waker(&self, pace: &Pace, now_ms: u64) -> Option<Waker> {
+        let mut state = self.inner.lock();
+        let waker = state.waker.take()?;
+        state.begin_turn(pace, now_ms);
+        Some(waker)
+    }
+}
+
+impl CellState {
+    pub(crate) fn begin_turn(&mut self, pace: &Pace, now_ms: u64) {
+        if self.turn.is_none() && now_ms >= self.probation_until_ms {
+            self.turn = Some(pace.enter());
+        }
+    }
+
+    /// The reader has read all there is, or is gone.
+    pub(crate) fn end_turn(&mut self, pace: &Pace, now_ms: u64) {
+        if let Some(turn) = self.turn.take()
+            && !pace.leave(turn)
+        {
+            self.probation_until_ms = now_ms + PROBATION.as_millis() as u64;
+        }
+    }
+}
+
+/// That a connection gets the entries of a topic, from `since` (excluded) to `until` (included).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) topic: TopicKey,
+    pub(crate) seat: Seat,
+    pub(crate) since: Offset,
+    pub(crate) until: Offset,
+    pub(crate) origin: Origin,
+}
+
+impl Subscription {
+    pub(crate) fn is_open(&self) -> bool {
+        self.until == OPEN
+    }
+}
+
+/// Through what a connection is in a group: it joined itself, its user did, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin(u8);
+
+impl Origin {
+    pub(crate) const CONNECTION: Self = Self(1);
+    pub(crate) const USER: Self = Self(2);
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn without(self, other: Self) -> Option<Self> {
+        Some(self.0 & !other.0).filter(|rest| *rest != 0).map(Self)
+    }
+
+    pub(crate) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// The subscriptions of one connection, by topic: a look-up costs the logarithm of their number. A topic can stand here
+/// more than once: at most one of its subscriptions is open, the others are being read to their end.
+#[derive(Debug, Default)]
+pub(crate) struct Subscriptions {
+    sorted: SmallVec<[Subscription; 3]>,
+    closed: usize,
+}
+
+impl Subscriptions {
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Subscription> {
+        self.sorted.iter()
+    }
+
+    fn of(&self, topic: TopicKey) -> &[Subscription] {
+        let start = self.sorted.partition_point(|subscription| subscription.topic < topic);
+        let rest = self.sorted.get(start..).unwrap_or_default();
+        let length = rest.iter().take_while(|subscription| subscription.topic == topic).count();
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Whether the connection was subscribed to a topic when the entry at `offset` was committed.
+    pub(crate) fn covers(&self, topic: TopicKey, offset: Offset) -> bool {
+        self.of(topic).iter().any(|subscription| subscription.since < offset && offset <= subscription.until)
+    }
+
+    pub(crate) fn open(&self, topic: TopicKey) -> Option<&Subscription> {
+        self.of(topic).iter().find(|subscription| subscription.is_open())
+    }
+
+    pub(crate) fn open_mut(&mut self, topic: TopicKey) -> Option<&mut Subscription> {
+        let start = self.sorted.partition_point(|subscription| subscription.topic < topic);
+        let of_topic = self.sorted.iter_mut().skip(start).take_while(|subscription| subscription.topic == topic);
+        of_topic.into_iter().find(|subscription| subscription.is_open())
+    }
+
+    pub(crate) fn insert(&mut self, subscription: Subscription) {
+        let place = self.sorted.partition_point(|other| other.topic <= subscription.topic);
+        self.sorted.insert(place, subscription);
+    }
+
+    /// Ends the open subscription to a topic at `until`.
+    pub(crate) fn close(&mut self, topic: TopicKey, until: Offset) {
+        if let Some(subscription) = self.open_mut(topic) {
+            subscription.until = until;
+            self.closed += 1;
+        }
+    }
+
+    /// How many are being read to their end.
+    pub(crate) fn closed(&self) -> usize {
+        self.closed
+    }
+
+    /// Takes out those that have been read up to `offset` to their end.
+    pub(crate) fn take_finished(&mut self, offset: Offset) -> SmallVec<[TopicKey; 4]> {
+        let mut finished = SmallVec::new();
+        if self.closed > 0 {
+            self.sorted.retain(|subscription| {
+                let over = !subscription.is_open() && subscription.until <= offset;
+                if over {
+                    finished.push(subscription.topic);
+                }
+                !over
+            });
+            self.closed -= finished.len();
+        }
+        finished
+    }
+
+    /// Takes out the closed one that ends first.
+    pub(crate) fn take_oldest_closed(&mut self) -> Option<TopicKey> {
+        let closed = self.sorted.iter().enumerate().filter(|(_, subscription)| !subscription.is_open());
+        let (place, _) = closed.min_by_key(|(_, subscription)| subscription.until)?;
+        self.closed -= 1;
+        Some(self.sorted.remove(place).topic)
+    }
+
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Subscription> {
+        self.closed = 0;
+        std::mem::take(&mut self.sorted).into_iter()
+    }
+}

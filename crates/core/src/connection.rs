@@ -1,0 +1,290 @@
+//! A connection: a cursor on the log, driven as a `Stream` of bytes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::cell::{Cell, CellState};
+use crate::encode;
+use crate::id::EventId;
+use crate::inner::Inner;
+use crate::log::Log;
+use crate::read::{Cursor, Read, Reader};
+use crate::registry::ConnectionInfo;
+use crate::resume::{GapReason, Resume, SnapshotRun};
+use crate::sync::Ordering;
+
+/// An open stream: what an adapter turns into its framework's response body.
+///
+/// As a [`Stream`](futures::Stream) it yields what goes over the wire, each item as many whole events as there are, up to
+/// about 16 KiB, never empty. It ends after `hub:closing`, when the server ends it on purpose.
+///
+/// It holds no queue: it reads from the hub's log where it stands, when it is polled. One that is not polled, because
+/// its client takes nothing, costs what any other costs; when it is polled again it goes on where it was, and if that is
+/// retained no more it yields `hub:gap` and what there still is.
+///
+/// Dropping it is the disconnect: it is in no topic and no count when `drop` returns. That needs no runtime and may
+/// happen on any thread.
+pub struct Connection {
+    id: Arc<str>,
+    stream: Option<Stream>,
+}
+
+impl Connection {
+    pub(crate) fn open(stream: Stream) -> Self {
+        Self { id: Arc::clone(&stream.cell.id), stream: Some(stream) }
+    }
+
+    /// A stream that was over before it began.
+    pub(crate) fn inert() -> Self {
+        Self { id: "".into(), stream: None }
+    }
+
+    /// The id the hub gave it, as `hub:connected` tells it to the client. Empty for the answer to a `HEAD` request.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the hub knows of it; none when it is over.
+    pub fn info(&self) -> Option<ConnectionInfo> {
+        self.stream.as_ref().map(|stream| stream.hub.info(&stream.cell))
+    }
+
+    /// Whether it is over: nothing will come any more.
+    pub fn is_over(&self) -> bool {
+        self.stream.is_none()
+    }
+}
+
+impl futures::Stream for Connection {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
+        let next = std::task::ready!(stream.poll(cx));
+        if next.is_none() {
+            self.stream = None;
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl futures::stream::FusedStream for Connection {
+    fn is_terminated(&self) -> bool {
+        self.is_over()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("id", &self.id).field("over", &self.is_over()).finish()
+    }
+}
+
+/// The reading end of one connection.
+pub(crate) struct Stream {
+    hub: Arc<Inner>,
+    cell: Arc<Cell>,
+    opening: Option<Bytes>,
+    cursor: Cursor,
+    /// The newest id the client has been told.
+    told: EventId,
+    snapshot: Option<SnapshotRun>,
+    /// Whether a gap is followed by a snapshot.
+    snapshots: bool,
+    /// `hub:closing` has been written.
+    closed: bool,
+}
+
+/// What is to be done next.
+enum Step {
+    Write(Bytes),
+    /// Nothing to write yet, and more to look at.
+    Again,
+    /// Nothing to read.
+    Idle,
+    End,
+}
+
+impl Stream {
+    pub(crate) fn new(hub: Arc<Inner>, cell: Arc<Cell>, resume: Resume) -> Self {
+        let Resume { opening, cursor, told, snapshot, snapshots } = resume;
+        Self { hub, cell, opening: Some(opening), cursor, told, snapshot, snapshots, closed: false }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(opening) = self.opening.take() {
+            return Poll::Ready(Some(opening));
+        }
+        if self.closed {
+            return Poll::Ready(None);
+        }
+        loop {
+            if self.is_at_head() && self.park(cx) {
+                return Poll::Pending;
+            }
+            match self.step() {
+                Step::Write(bytes) => return Poll::Ready(Some(bytes)),
+                Step::Idle => {}
+                Step::End => return Poll::Ready(None),
+                Step::Again => {
+                    // Much was looked at and nothing found: others first.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn is_at_head(&self) -> bool {
+        self.snapshot.is_none() && self.cursor.offset == self.hub.head.load(Ordering::SeqCst)
+    }
+
+    /// Waits for news, unless there is some: then false. Whoever commits moves the head first and takes the waker under
+    /// this lock afterwards, so either it finds the waker or this finds the head moved.
+    fn park(&self, cx: &Context<'_>) -> bool {
+        let replaced;
+        {
+            let mut state = self.cell.inner.lock();
+            if state.has_news() || !self.is_at_head() {
+                return false;
+            }
+            if state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                replaced = None;
+            } else {
+                replaced = state.waker.replace(cx.waker().clone());
+            }
+            state.end_turn(&self.hub.pace, self.hub.clock.coarse_ms());
+        }
+        // A waker may own what it wakes: it is dropped when nothing is locked.
+        drop(replaced);
+        true
+    }
+
+    /// Does the next thing there is to do.
+    fn step(&mut self) -> Step {
+        let hub = Arc::clone(&self.hub);
+        let cell = Arc::clone(&self.cell);
+        let finished;
+        let step = {
+            let log = hub.log.read();
+            let mut state = cell.inner.lock();
+            let step = self.next_step(&hub, &cell, &log, &mut state);
+            if let Step::Write(_) = step {
+                state.written_ms = hub.clock.coarse_ms();
+                state.keep_alive_due = false;
+            }
+            finished = state.subscriptions.take_finished(self.cursor.offset);
+            step
+        };
+        if !finished.is_empty() {
+            hub.release(&finished);
+        }
+        step
+    }
+
+    fn next_step(&mut self, hub: &Inner, cell: &Cell, log: &Log, state: &mut CellState) -> Step {
+        if state.closing.as_ref().is_some_and(|closing| closing.now) {
+            return Step::End;
+        }
+        if let Some(step) = self.snapshot_step(log, state) {
+            return step;
+        }
+        let reader = Reader { log, blocks: &hub.blocks, cell, subscriptions: &state.subscriptions };
+        let limit = state.closing.as_ref().map_or(log.head().offset, |closing| closing.at);
+        let lost = std::mem::take(&mut state.lost);
+        let read = if lost { Read::Gap } else { reader.read(&mut self.cursor, limit) };
+        match read {
+            Read::Batch { bytes, events, last } => {
+                self.told = log.id(last.position);
+                state.delivered += events;
+                return Step::Write(bytes);
+            }
+            Read::Gap => return Step::Write(self.gap(&reader, state)),
+            Read::Nothing if self.cursor.offset < limit => return Step::Again,
+            Read::Nothing => {}
+        }
+        if let Some(closing) = &state.closing {
+            self.closed = true;
+            return Step::Write(encode::closing(&closing.reason.to_string(), closing.retry));
+        }
+        if state.keep_alive_due {
+            return Step::Write(self.keep_alive(log));
+        }
+        Step::Idle
+    }
+
+    /// Snapshots go first: what was committed after one must not be overtaken by it.
+    fn snapshot_step(&mut self, log: &Log, state: &mut CellState) -> Option<Step> {
+        while self.snapshot.is_none()
+            && let Some(joined) = state.snapshots.pop_front()
+        {
+            let still_in = state.subscriptions.open(joined.topic).is_some();
+            let topics = vec![joined.topic];
+            self.snapshot = still_in.then_some(SnapshotRun { topics, from: 0, until: joined.at, then: None });
+        }
+        let run = self.snapshot.as_mut()?;
+        let reader = Reader { log, blocks: &self.hub.blocks, cell: &self.cell, subscriptions: &state.subscriptions };
+        if let Some((bytes, events)) = reader.snapshot(&run.topics, &mut run.from, run.until) {
+            state.delivered += events;
+            return Some(Step::Write(bytes));
+        }
+        let then = self.snapshot.take()?.then;
+        match then {
+            Some(id) => {
+                self.told = id;
+                Some(Step::Write(encode::cursor(id)))
+            }
+            None => self.snapshot_step(log, state),
+        }
+    }
+
+    /// Tells that something was forgotten before it was read, and where the stream goes on.
+    fn gap(&mut self, reader: &Reader<'_>, state: &CellState) -> Bytes {
+        let log = reader.log;
+        self.hub.lagged.fetch_add(1, Ordering::Relaxed);
+        let requested = self.told.to_string();
+        let another = self.cursor.offset < log.reset_at();
+        let reason = if another { GapReason::UnknownLog } else { GapReason::Lagged };
+        let known = if another { log.start() } else { self.told.position };
+        let place = log.id(reader.place(&self.cursor, known));
+        if self.snapshots {
+            // Until the snapshot is through, the client keeps the id that gets it another one.
+            self.snapshot = Some(SnapshotRun::of_all(log, state, place));
+            self.cursor.snapshot = log.head().offset;
+        } else {
+            self.told = place;
+        }
+        encode::gap(&requested, &reason.to_string(), self.told).freeze()
+    }
+
+    /// Moves the client's cursor to the head, if that has moved.
+    fn keep_alive(&mut self, log: &Log) -> Bytes {
+        let head = log.id(log.head().position);
+        if self.told.log == head.log && self.told.position >= head.position {
+            return encode::COMMENT;
+        }
+        self.told = head;
+        encode::cursor(head)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.hub.leave(&self.cell);
+    }
+}
+
+impl CellState {
+    /// Whether the reader has anything to do but to read.
+    fn has_news(&self) -> bool {
+        self.keep_alive_due
+            || self.closing.is_some()
+            || self.lost
+            || !self.snapshots.is_empty()
+            || self.subscriptions.closed() > 0
+    }
+}

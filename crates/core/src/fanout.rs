@@ -1,0 +1,192 @@
+//! Waking the readers of what was committed.
+//!
+//! A send to few subscribers wakes them itself. A send to many marks the topic dirty on each runtime that has
+//! subscribers of it, and a pass on that runtime wakes them in slices, giving way between them. Ten broadcasts while it
+//! runs cost one pass more, not ten. A wake inside one runtime is a push to its own queue; a wake into another
+//! current-thread runtime would be a system call each, which is why each runtime has its own pass.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+
+use smallvec::SmallVec;
+use tokio::runtime::{Handle, Id};
+
+use crate::entry::Entry;
+use crate::index::TopicKey;
+use crate::inner::Inner;
+use crate::log::Log;
+use crate::pace::{Pace, Turn};
+use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::topic::Topic;
+
+/// Up to how many subscribers a send wakes by itself.
+const INLINE: usize = 64;
+
+/// How many subscribers a pass wakes before it gives way.
+const SLICE: usize = 64;
+
+/// The connections that one runtime polls, and the pass that wakes them.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    /// None for connections that were opened outside of any tokio runtime: the sender wakes them all.
+    runtime: Option<Handle>,
+    dirty: Mutex<HashSet<TopicKey>>,
+    /// Whether a pass is under way that will look at `dirty` once more.
+    running: AtomicBool,
+}
+
+/// The shards that have connections.
+#[derive(Debug, Default)]
+pub(crate) struct Shards(Mutex<Vec<Weak<Shard>>>);
+
+impl Shards {
+    /// The shard of the runtime this is called on.
+    pub(crate) fn current(&self) -> Arc<Shard> {
+        let runtime = Handle::try_current().ok();
+        let id = runtime.as_ref().map(Handle::id);
+        let mut shards = self.0.lock();
+        if let Some(shard) = shards.iter().filter_map(Weak::upgrade).find(|shard| shard.runtime_id() == id) {
+            return shard;
+        }
+        shards.retain(|shard| shard.strong_count() > 0);
+        let shard = Arc::new(Shard { runtime, dirty: Mutex::default(), running: AtomicBool::new(false) });
+        shards.push(Arc::downgrade(&shard));
+        shard
+    }
+}
+
+impl Shard {
+    fn runtime_id(&self) -> Option<Id> {
+        self.runtime.as_ref().map(Handle::id)
+    }
+
+    /// Starts a pass, if none is under way.
+    fn start(self: &Arc<Self>, hub: &Arc<Inner>) {
+        if self.running.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let pass = Pass { shard: Arc::clone(self), hub: Arc::clone(hub), turn: hub.pace.enter() };
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(pass.run())),
+            None => pass.run_now(),
+        }
+    }
+}
+
+/// Whom to wake after a commit, gathered while the log is locked, woken when it is not.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    wakers: SmallVec<[Waker; 8]>,
+    shards: SmallVec<[Arc<Shard>; 2]>,
+}
+
+impl Wakes {
+    /// Whom an entry is for.
+    pub(crate) fn of(entry: &Entry, log: &Log, pace: &Pace, now_ms: u64) -> Self {
+        let mut wakes = Self::default();
+        let mut left = INLINE;
+        for &topic in &entry.topics {
+            let Some(record) = log.index.get(topic) else { continue };
+            if let Some(rest) = left.checked_sub(record.subscribers()) {
+                left = rest;
+                wakes.wakers.extend(record.members().filter_map(|cell| cell.take_waker(pace, now_ms)));
+                continue;
+            }
+            for party in &record.parties {
+                party.shard.dirty.lock().insert(topic);
+                if !wakes.shards.iter().any(|shard| Arc::ptr_eq(shard, &party.shard)) {
+                    wakes.shards.push(Arc::clone(&party.shard));
+                }
+            }
+        }
+        wakes
+    }
+
+    /// Everybody: something has happened to the log itself.
+    pub(crate) fn everybody(log: &Log, pace: &Pace, now_ms: u64) -> Self {
+        let members = log.index.find(&Topic::All).into_iter().flat_map(|record| record.members());
+        let wakers = members.filter_map(|cell| cell.take_waker(pace, now_ms)).collect();
+        Self { wakers, shards: SmallVec::new() }
+    }
+
+    pub(crate) fn fire(self, hub: &Arc<Inner>) {
+        self.wakers.into_iter().for_each(Waker::wake);
+        for shard in &self.shards {
+            shard.start(hub);
+        }
+    }
+}
+
+/// One run over the dirty topics of a shard. It counts as a reader that is due, so that nobody publishes away from
+/// readers that have not even been woken.
+struct Pass {
+    shard: Arc<Shard>,
+    hub: Arc<Inner>,
+    turn: Turn,
+}
+
+impl Pass {
+    async fn run(self) {
+        while let Some(dirty) = self.take_dirty() {
+            for topic in dirty {
+                let mut next = Some(0);
+                while let Some(seat) = next {
+                    next = self.wake_slice(topic, seat);
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    fn run_now(self) {
+        while let Some(dirty) = self.take_dirty() {
+            for topic in dirty {
+                let mut next = Some(0);
+                while let Some(seat) = next {
+                    next = self.wake_slice(topic, seat);
+                }
+            }
+        }
+    }
+
+    /// What is to be done; none when the pass is over.
+    fn take_dirty(&self) -> Option<HashSet<TopicKey>> {
+        loop {
+            let dirty = std::mem::take(&mut *self.shard.dirty.lock());
+            if !dirty.is_empty() {
+                return Some(dirty);
+            }
+            self.shard.running.store(false, Ordering::SeqCst);
+            // A topic that was marked in between found the pass running: it is still this pass's.
+            if self.shard.dirty.lock().is_empty() || self.shard.running.swap(true, Ordering::SeqCst) {
+                return None;
+            }
+        }
+    }
+
+    /// Wakes some subscribers and returns the seat to go on from. Who takes a seat behind it meanwhile has read, or will
+    /// read, what this pass is about: a new reader looks at the log before it waits.
+    fn wake_slice(&self, topic: TopicKey, seat: usize) -> Option<usize> {
+        let now_ms = self.hub.clock.coarse_ms();
+        let mut wakers: SmallVec<[Waker; SLICE]> = SmallVec::new();
+        let next = {
+            let log = self.hub.log.read();
+            let record = log.index.get(topic)?;
+            let party = record.parties.iter().find(|party| Arc::ptr_eq(&party.shard, &self.shard))?;
+            let end = (seat + SLICE).min(party.members.capacity());
+            let cells = (seat..end).filter_map(|seat| party.members.get(seat));
+            wakers.extend(cells.filter_map(|cell| cell.take_waker(&self.hub.pace, now_ms)));
+            Some(end).filter(|end| *end < party.members.capacity())
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        next
+    }
+}
+
+impl Drop for Pass {
+    /// Also when the runtime is shut down in the middle of it.
+    fn drop(&mut self) {
+        self.hub.pace.leave(self.turn);
+    }
+}

@@ -1,0 +1,323 @@
+//! The handle an application holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::builder::HubBuilder;
+use crate::cell::Closing;
+use crate::connect::{ConnectError, ConnectRequest};
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::hooks::DisconnectReason;
+use crate::id::EventId;
+use crate::inner::Inner;
+use crate::registry::{Change, ConnectionInfo, GroupError};
+use crate::send::SendError;
+use crate::shutdown::{Shutdown, ShutdownReport};
+use crate::sync::Ordering;
+use crate::topic::{Audience, Topic};
+
+/// A hub: an ordered log of events, and the connections that read it.
+///
+/// Cloning it is cheap, and all clones are the same hub. It is `Send + Sync` and bound to no runtime: one hub can serve
+/// several servers, on several runtimes and threads of one process.
+///
+/// # Order and delivery
+///
+/// Every connection sees the events of its audience in the order in which they were committed, each once. A client that
+/// comes back with its `Last-Event-ID` goes on with the next one, as long as that is retained; if it is not, or nobody can
+/// know, it is told by `hub:gap`.
+///
+/// # Slow clients
+///
+/// A slow client holds no queue: it is a cursor that lags. It costs what a fast one costs, and slows nobody.
+///
+/// # Dropping
+///
+/// The hub lives until its last handle and its last [`Connection`] are dropped.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hub {
+    /// A hub with all defaults.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no thread left for its timer; [`HubBuilder::build`] returns that as an error.
+    pub fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "documented; the defaults are in range")]
+        Self::builder().build().expect("a thread for the timer of the hub")
+    }
+
+    /// Sets up a hub.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Sends an event to an audience and returns the id it was committed under.
+    ///
+    /// Its cost is that of its topics and of waking few of its receivers; the others are woken behind its back. It
+    /// gives way where readers that keep up have not had their turn and a quarter of what is retained was committed
+    /// since: so no publisher, however fast, outruns a reader whose socket takes what it is given. It waits for turns,
+    /// never for a stalled socket, and never longer than half a second.
+    ///
+    /// An event sent to a topic where nobody is is retained like any other, for who comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the event or the audience is over a limit, the keyed state is full, the hub is shutting down, or
+    /// the backplane did not take the event.
+    ///
+    /// ```
+    /// use ssehub::{Audience, Event, Hub};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let hub = Hub::new();
+    /// let audience = Audience::group("market").or_user("bob").except_user("alice");
+    /// hub.send(audience, Event::text("price", "213.25")?.key("AAPL")).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn send(&self, audience: impl Into<Audience>, event: Event) -> Result<EventId, SendError> {
+        let id = self.inner.send(audience.into(), event).await?;
+        self.inner.give_way().await;
+        Ok(id)
+    }
+
+    /// As [`send`](Self::send), but never gives way to readers. In a tight loop it can outrun them; they are told a gap
+    /// then. Without a backplane it resolves when it is first polled.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_unpaced(&self, audience: impl Into<Audience>, event: Event) -> Result<EventId, SendError> {
+        self.inner.send(audience.into(), event).await
+    }
+
+    /// Sends an event to every connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_to_all(&self, event: Event) -> Result<EventId, SendError> {
+        self.send(Audience::all(), event).await
+    }
+
+    /// Sends an event to all connections of a user.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_to_user(&self, user: impl AsRef<str>, event: Event) -> Result<EventId, SendError> {
+        self.send(Audience::user(user), event).await
+    }
+
+    /// Sends an event to the members of a group.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_to_group(&self, group: impl AsRef<str>, event: Event) -> Result<EventId, SendError> {
+        self.send(Audience::group(group), event).await
+    }
+
+    /// Sends an event to one connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_to_connection(&self, connection: impl AsRef<str>, event: Event) -> Result<EventId, SendError> {
+        self.send(Audience::connection(connection), event).await
+    }
+
+    /// Opens a stream. Adapters call this; so does who drives the core directly.
+    ///
+    /// It costs what the topics of the connection cost; retained events and other connections cost nothing. It works
+    /// outside of a runtime, but is best called on the one that will poll the stream: readers are woken in one go there.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if a limit is reached, the hub is shutting down, or the client takes no event streams.
+    pub fn connect(&self, request: ConnectRequest) -> Result<Connection, ConnectError> {
+        self.inner.connect(request)
+    }
+
+    /// Puts a connection into a group, from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] if no such connection is open, or a limit is reached.
+    pub async fn join(&self, connection: &str, group: &str) -> Result<(), GroupError> {
+        self.inner.change_group(connection, group, Change::Join { snapshot: false })
+    }
+
+    /// As [`join`](Self::join), and the stream gets the newest event of each key of the group first, without ids. What
+    /// is sent to the group from now on comes after them: there is no seam.
+    ///
+    /// # Errors
+    ///
+    /// As [`join`](Self::join).
+    pub async fn join_with_snapshot(&self, connection: &str, group: &str) -> Result<(), GroupError> {
+        self.inner.change_group(connection, group, Change::Join { snapshot: true })
+    }
+
+    /// Takes a connection out of a group. What was sent to the group before still reaches it, and nothing sent after.
+    /// A connection that is in the group through its user stays in it. Leaving a group one is not in is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] if no such connection is open.
+    pub async fn leave(&self, connection: &str, group: &str) -> Result<(), GroupError> {
+        self.inner.change_group(connection, group, Change::Leave)
+    }
+
+    /// Puts all connections of a user into a group: those now, and those that are opened later, until
+    /// [`leave_user`](Self::leave_user). The user need not be online.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] if a limit is reached.
+    pub async fn join_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
+        self.inner.change_user_group(user, group, true)
+    }
+
+    /// Takes a user out of a group. Connections that joined it themselves stay in it.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] if a name is too long.
+    pub async fn leave_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
+        self.inner.change_user_group(user, group, false)
+    }
+
+    /// Ends the streams of a topic: of a connection, a user, a group, or all. Each gets what was committed before, then
+    /// `hub:closing` with the reason. Returns how many that were. A browser comes back after its `retry` time, unless the
+    /// application refuses it with 204.
+    pub async fn disconnect(&self, topic: Topic, reason: &str) -> usize {
+        let reason = DisconnectReason::Ended(reason.into());
+        let at = self.inner.head.load(Ordering::SeqCst);
+        self.inner.disconnect(&topic, &Closing { at, reason, retry: None, now: false })
+    }
+
+    /// Who is connected, in no order. Costs what it returns.
+    pub fn connections(&self) -> Vec<ConnectionInfo> {
+        self.inner.cells().iter().map(|cell| self.inner.info(cell)).collect()
+    }
+
+    /// One connection; none if it is not open.
+    pub fn connection(&self, id: &str) -> Option<ConnectionInfo> {
+        self.inner.cell(id).map(|cell| self.inner.info(&cell))
+    }
+
+    /// Who is in a group, in no order.
+    pub fn members(&self, group: &str) -> Vec<ConnectionInfo> {
+        let cells: Vec<_> = {
+            let log = self.inner.log.read();
+            let record = log.index.find(&Topic::group(group));
+            record.into_iter().flat_map(|record| record.members()).cloned().collect()
+        };
+        cells.iter().map(|cell| self.inner.info(cell)).collect()
+    }
+
+    /// How many connections are in a group.
+    pub fn member_count(&self, group: &str) -> usize {
+        self.subscribers(&Topic::group(group))
+    }
+
+    /// Whether a user has an open stream.
+    pub fn is_online(&self, user: &str) -> bool {
+        self.connections_of(user) > 0
+    }
+
+    /// How many open streams a user has.
+    pub fn connections_of(&self, user: &str) -> usize {
+        self.subscribers(&Topic::user(user))
+    }
+
+    fn subscribers(&self, topic: &Topic) -> usize {
+        self.inner.log.read().index.find(topic).map_or(0, |record| record.subscribers())
+    }
+
+    /// The hub's gauges and counters. Costs the number of connections.
+    pub fn stats(&self) -> Stats {
+        let cells = self.inner.cells();
+        let open: u64 =
+            cells.iter().map(|cell| cell.inner.lock()).filter(|state| !state.gone).map(|state| state.delivered).sum();
+        let log = self.inner.log.read();
+        let (history_events, history_bytes) = log.retained();
+        Stats {
+            connections: self.inner.connections.len(),
+            users: log.index.users,
+            groups: log.index.groups,
+            published: log.published,
+            delivered: open + self.inner.delivered.load(Ordering::Relaxed),
+            lagged: self.inner.lagged.load(Ordering::Relaxed),
+            history_events,
+            history_bytes,
+            state_keys: log.state_keys,
+            state_bytes: log.state_bytes,
+        }
+    }
+
+    /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away.
+    pub fn is_ready(&self) -> bool {
+        self.inner.is_ready()
+    }
+
+    /// Ends the hub's work: from now on connections and events are refused, every stream gets what is committed, then
+    /// `hub:closing` and a `retry:` drawn at random, and ends. Returns when all are gone and their hooks have run, or the
+    /// deadline has passed. The framework's own graceful shutdown then finishes at once.
+    pub async fn shutdown(&self, shutdown: Shutdown) -> ShutdownReport {
+        self.inner.shutdown(shutdown).await
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = self.inner.open.load(Ordering::Relaxed);
+        f.debug_struct("Hub")
+            .field("connections", &connections)
+            .field("ready", &self.is_ready())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a hub holds and has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Open streams.
+    pub connections: usize,
+    /// Users with an open stream.
+    pub users: usize,
+    /// Groups with a member.
+    pub groups: usize,
+    /// Events committed.
+    pub published: u64,
+    /// Events handed to transports, live, in replay and in snapshots.
+    pub delivered: u64,
+    /// Gaps told to streams that fell behind what is retained.
+    pub lagged: u64,
+    /// Events that a client coming back can get.
+    pub history_events: usize,
+    /// What they take, in bytes.
+    pub history_bytes: usize,
+    /// Keys in all topics.
+    pub state_keys: usize,
+    /// The bytes of their newest events.
+    pub state_bytes: usize,
+}

@@ -1,0 +1,247 @@
+//! The log's index: for each topic its entries, its keyed state, what retention took from it, and who is subscribed.
+//!
+//! A topic exists while it has a subscriber, an entry or a key. When the last of these goes, all that is left of it is
+//! the mark of the newest entry it forgot, in a bounded table; what that table drops is summed up in one mark
+//! for all topics it no longer knows. So a gap is told exactly within the bound, and too often rather than never beyond.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::cell::Cell;
+use crate::entry::{Entry, Mark, Offset};
+use crate::fanout::Shard;
+use crate::state::State;
+use crate::topic::Topic;
+
+/// How many topics without subscribers, entries and keys are remembered by their mark alone. At about 100 bytes each
+/// this is 6 MiB when full.
+pub(crate) const MAX_GRAVES: usize = 65_536;
+
+/// Where a topic stands in the index. It is given to another topic only when nothing refers to it any more.
+pub(crate) type TopicKey = usize;
+
+/// Which place a subscriber has in its topic.
+pub(crate) type Seat = usize;
+
+/// One topic.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) topic: Topic,
+    /// Never the same for two records, also when one takes the other's key.
+    pub(crate) serial: u64,
+    pub(crate) entries: VecDeque<Arc<Entry>>,
+    pub(crate) ephemeral: VecDeque<Arc<Entry>>,
+    pub(crate) state: Option<Box<State>>,
+    /// The newest entry ever, of either kind.
+    pub(crate) newest: Offset,
+    /// The newest entry ever that a replay would have to bring.
+    pub(crate) newest_durable: Mark,
+    /// The newest entry that retention took and nothing supersedes.
+    pub(crate) forgotten: Mark,
+    /// How many entries have been superseded: what was assembled before the last of them is out of date.
+    pub(crate) supersessions: u64,
+    /// The subscribers, by the runtime that polls them.
+    pub(crate) parties: SmallVec<[Party; 1]>,
+    subscribers: usize,
+    /// Subscriptions that refer to this record, open or not yet read to their end.
+    holds: usize,
+}
+
+/// The subscribers of one topic that one runtime polls.
+#[derive(Debug)]
+pub(crate) struct Party {
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) members: Slab<Arc<Cell>>,
+}
+
+impl Record {
+    fn is_empty(&self) -> bool {
+        self.holds == 0
+            && self.entries.is_empty()
+            && self.ephemeral.is_empty()
+            && self.state.as_ref().is_none_or(|state| state.is_empty())
+    }
+
+    /// How many connections are subscribed.
+    pub(crate) fn subscribers(&self) -> usize {
+        self.subscribers
+    }
+
+    /// The connections that are subscribed.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<Cell>> {
+        self.parties.iter().flat_map(|party| party.members.iter().map(|(_, cell)| cell))
+    }
+
+    pub(crate) fn subscribe(&mut self, cell: &Arc<Cell>) -> Seat {
+        self.holds += 1;
+        self.subscribers += 1;
+        if let Some(party) = self.parties.iter_mut().find(|party| Arc::ptr_eq(&party.shard, cell.shard())) {
+            return party.members.insert(Arc::clone(cell));
+        }
+        let mut members = Slab::with_capacity(1);
+        let seat = members.insert(Arc::clone(cell));
+        self.parties.push(Party { shard: Arc::clone(cell.shard()), members });
+        seat
+    }
+
+    pub(crate) fn unsubscribe(&mut self, cell: &Cell, seat: Seat) {
+        let Some(place) = self.parties.iter().position(|party| Arc::ptr_eq(&party.shard, cell.shard())) else {
+            return;
+        };
+        let Some(party) = self.parties.get_mut(place) else { return };
+        if party.members.try_remove(seat).is_some() {
+            self.subscribers -= 1;
+        }
+        if party.members.is_empty() {
+            self.parties.swap_remove(place);
+        }
+    }
+}
+
+/// All topics.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    records: Slab<Record>,
+    keys: HashMap<Topic, TopicKey>,
+    graves: HashMap<Topic, Mark>,
+    burials: VecDeque<(Topic, Mark)>,
+    /// The newest mark the table of graves has dropped.
+    floor: Mark,
+    serials: u64,
+    /// Users and groups with at least one subscriber.
+    pub(crate) users: usize,
+    pub(crate) groups: usize,
+}
+
+impl Index {
+    pub(crate) fn get(&self, key: TopicKey) -> Option<&Record> {
+        self.records.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: TopicKey) -> Option<&mut Record> {
+        self.records.get_mut(key)
+    }
+
+    pub(crate) fn find(&self, topic: &Topic) -> Option<&Record> {
+        self.records.get(*self.keys.get(topic)?)
+    }
+
+    pub(crate) fn key(&self, topic: &Topic) -> Option<TopicKey> {
+        self.keys.get(topic).copied()
+    }
+
+    /// The key of a topic, which comes into being if it is not there.
+    pub(crate) fn key_or_insert(&mut self, topic: &Topic) -> TopicKey {
+        if let Some(key) = self.keys.get(topic) {
+            return *key;
+        }
+        self.serials += 1;
+        let forgotten = self.graves.remove(topic).unwrap_or(self.floor);
+        let key = self.records.insert(Record {
+            topic: topic.clone(),
+            serial: self.serials,
+            entries: VecDeque::new(),
+            ephemeral: VecDeque::new(),
+            state: None,
+            newest: forgotten.offset,
+            newest_durable: forgotten,
+            forgotten,
+            supersessions: 0,
+            parties: SmallVec::new(),
+            subscribers: 0,
+            holds: 0,
+        });
+        self.keys.insert(topic.clone(), key);
+        key
+    }
+
+    /// Adds `cell` to a topic.
+    pub(crate) fn subscribe(&mut self, topic: &Topic, cell: &Arc<Cell>) -> (TopicKey, Seat) {
+        let key = self.key_or_insert(topic);
+        let Some(record) = self.records.get_mut(key) else {
+            unreachable!("key_or_insert returns the key of a record");
+        };
+        let seat = record.subscribe(cell);
+        if record.subscribers == 1
+            && let Some(gauge) = self.gauge(topic)
+        {
+            *gauge += 1;
+        }
+        (key, seat)
+    }
+
+    /// Takes `cell` out of a topic; the subscription still holds the record until it is [released](Self::release).
+    pub(crate) fn unsubscribe(&mut self, key: TopicKey, cell: &Cell, seat: Seat) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        let before = record.subscribers;
+        record.unsubscribe(cell, seat);
+        if before > 0 && record.subscribers == 0 {
+            let topic = record.topic.clone();
+            if let Some(gauge) = self.gauge(&topic) {
+                *gauge -= 1;
+            }
+        }
+    }
+
+    /// A subscription no longer refers to the topic.
+    pub(crate) fn release(&mut self, key: TopicKey) {
+        if let Some(record) = self.records.get_mut(key) {
+            record.holds -= 1;
+            self.bury_if_empty(key);
+        }
+    }
+
+    /// Removes a topic that nothing needs, and keeps its mark.
+    pub(crate) fn bury_if_empty(&mut self, key: TopicKey) {
+        if !self.records.get(key).is_some_and(Record::is_empty) {
+            return;
+        }
+        let record = self.records.remove(key);
+        self.keys.remove(&record.topic);
+        if record.forgotten <= self.floor {
+            return;
+        }
+        self.graves.insert(record.topic.clone(), record.forgotten);
+        self.burials.push_back((record.topic, record.forgotten));
+        // Topics that came back leave their burial behind, hence the second limit.
+        while self.graves.len() > MAX_GRAVES || self.burials.len() > 2 * MAX_GRAVES {
+            let Some((topic, mark)) = self.burials.pop_front() else { break };
+            if self.graves.get(&topic) == Some(&mark) {
+                self.graves.remove(&topic);
+                self.floor = self.floor.max(mark);
+            }
+        }
+    }
+
+    /// Every topic forgets all it had, up to `mark`: the log is another one now.
+    pub(crate) fn forget_all(&mut self, mark: Mark) {
+        self.graves.clear();
+        self.burials.clear();
+        self.floor = mark;
+        let keys: Vec<TopicKey> = self.records.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(record) = self.records.get_mut(key) {
+                record.entries = VecDeque::new();
+                record.ephemeral = VecDeque::new();
+                record.state = None;
+                record.newest = mark.offset;
+                record.newest_durable = mark;
+                record.forgotten = mark;
+                record.supersessions += 1;
+            }
+            self.bury_if_empty(key);
+        }
+    }
+
+    /// The count of topics of this kind that have subscribers, where one is kept.
+    fn gauge(&mut self, topic: &Topic) -> Option<&mut usize> {
+        match topic {
+            Topic::User(_) => Some(&mut self.users),
+            Topic::Group(_) => Some(&mut self.groups),
+            Topic::All | Topic::Connection(_) => None,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What all handles of one hub share.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use tokio::sync::Notify;
+
+use crate::backplane::Backplane;
+use crate::block::Blocks;
+use crate::builder::Config;
+use crate::cell::Cell;
+use crate::clock::Clock;
+use crate::fanout::Shards;
+use crate::hooks::HookRunner;
+use crate::id::LogName;
+use crate::log::Log;
+use crate::pace::Pace;
+use crate::registry::UserGroups;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock};
+use crate::timer::Timer;
+
+/// One hub.
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) log: RwLock<Log>,
+    /// The newest offset, for who wants to know whether there is anything new without locking the log. It moves when
+    /// everything up to it is in its topics.
+    pub(crate) head: AtomicU64,
+    pub(crate) blocks: Blocks,
+    pub(crate) pace: Pace,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) timer: Arc<Timer>,
+    pub(crate) shards: Shards,
+    /// The connections by id. Only ever looked at for one key at a time, or copied whole.
+    pub(crate) connections: DashMap<Arc<str>, Arc<Cell>>,
+    /// Open streams, and those that are being opened.
+    pub(crate) open: AtomicUsize,
+    /// Tells that `open` has come to zero.
+    pub(crate) emptied: Notify,
+    /// The groups of users. Locked after the log.
+    pub(crate) user_groups: Mutex<UserGroups>,
+    pub(crate) hooks: Option<HookRunner>,
+    pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    /// Whether the backplane is being followed.
+    tailing: AtomicBool,
+    closing: AtomicBool,
+    /// What connections that are gone were given.
+    pub(crate) delivered: AtomicU64,
+    /// How many gaps streams were told in mid-stream.
+    pub(crate) lagged: AtomicU64,
+    /// Told when the hub is gone.
+    pub(crate) gone: Arc<Notify>,
+}
+
+impl Inner {
+    pub(crate) fn new(config: Config, hooks: Option<HookRunner>, backplane: Option<Arc<dyn Backplane>>) -> Self {
+        let clock = Clock::new();
+        let now_ms = clock.unix_ms(clock.now_ms());
+        let log = Log::new(LogName::random(), now_ms, config.history.clone(), config.state);
+        Self {
+            pace: Pace::new(&config.history),
+            config,
+            log: RwLock::new(log),
+            head: AtomicU64::new(0),
+            blocks: Blocks::new(),
+            clock: Arc::new(clock),
+            timer: Arc::default(),
+            shards: Shards::default(),
+            connections: DashMap::new(),
+            open: AtomicUsize::new(0),
+            emptied: Notify::new(),
+            user_groups: Mutex::default(),
+            hooks,
+            backplane,
+            tailing: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            delivered: AtomicU64::new(0),
+            lagged: AtomicU64::new(0),
+            gone: Arc::default(),
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Lets nothing more in. Said with the log locked, so that no connection is opened across it.
+    pub(crate) fn set_closing(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_tailing(&self, tailing: bool) {
+        self.tailing.store(tailing, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_closing() && (self.backplane.is_none() || self.tailing.load(Ordering::SeqCst))
+    }
+
+    /// Every connection, copied so that no lock is held.
+    pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.connections.iter().map(|entry| Arc::clone(entry.value())).collect()
+    }
+
+    pub(crate) fn cell(&self, id: &str) -> Option<Arc<Cell>> {
+        self.connections.get(id).map(|entry| Arc::clone(entry.value()))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.timer.stop();
+        self.gone.notify_one();
+    }
+}

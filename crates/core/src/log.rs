@@ -1,0 +1,347 @@
+//! The ordered log: the one thing everything else reads.
+//!
+//! `append` takes the next position, puts the entry into the log and into its topics, and applies retention. Its cost
+//! is that of the event's topics; nothing in it grows with the number of receivers, connections or retained events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::encode::Draft;
+use crate::entry::{Entry, Mark, Offset};
+use crate::history::History;
+use crate::id::{EventId, LogName, Position};
+use crate::index::{Index, Record};
+use crate::sync::AtomicUsize;
+use crate::topic::{Audience, Topic};
+
+/// How many ephemeral events a connected reader may lag behind.
+pub(crate) const EPHEMERAL_EVENTS: usize = 1024;
+
+/// And how many bytes of them: an eighth of the default history.
+const EPHEMERAL_BYTES: usize = 8 << 20;
+
+/// An event on its way into the log: encoded, but without an id.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) draft: Draft,
+    pub(crate) audience: Audience,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) retract: bool,
+    pub(crate) ephemeral: bool,
+}
+
+/// What the keyed state may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StateLimits {
+    pub(crate) keys_per_topic: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Why a keyed event was not taken.
+#[derive(Debug)]
+pub(crate) enum StateRefusal {
+    TooManyKeys(Topic),
+    Full,
+}
+
+/// The newest entries, oldest first, and what they cost.
+#[derive(Debug, Default)]
+struct Window {
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+}
+
+impl Window {
+    fn push(&mut self, entry: &Arc<Entry>) {
+        self.bytes += entry.cost();
+        self.entries.push_back(Arc::clone(entry));
+    }
+
+    fn pop(&mut self) -> Option<Arc<Entry>> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.cost();
+        Some(entry)
+    }
+
+    /// Whether the oldest entry has to go. The newest stays, whatever its size.
+    fn is_over(&self, events: usize, bytes: usize, oldest_ms: u64) -> bool {
+        let aged = self.entries.front().is_some_and(|entry| entry.position.ms < oldest_ms);
+        aged || self.entries.len() > 1 && (self.entries.len() > events || self.bytes > bytes)
+    }
+
+    /// The newest entry at or before a position.
+    fn at_or_before(&self, position: Position) -> Option<&Arc<Entry>> {
+        let end = self.entries.partition_point(|entry| entry.position <= position);
+        self.entries.get(end.checked_sub(1)?)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Log {
+    name: LogName,
+    /// Where the log began: the id of a stream that is opened before the first event.
+    start: Position,
+    head: Mark,
+    durable: Window,
+    ephemeral: Window,
+    pub(crate) index: Index,
+    history: History,
+    state_limits: StateLimits,
+    /// Keys in all topics, and the bytes of their entries' frames.
+    pub(crate) state_keys: usize,
+    pub(crate) state_bytes: usize,
+    /// The newest offset that left the durable window.
+    trimmed: Offset,
+    /// The newest offset that any topic forgot.
+    forgotten: Offset,
+    /// Readers before this offset read another log.
+    reset: Offset,
+    pub(crate) published: u64,
+}
+
+impl Log {
+    pub(crate) fn new(name: LogName, now_ms: u64, history: History, state_limits: StateLimits) -> Self {
+        let start = Position { ms: now_ms, seq: 0 };
+        Self {
+            name,
+            start,
+            head: Mark { offset: 0, position: start },
+            durable: Window::default(),
+            ephemeral: Window::default(),
+            index: Index::default(),
+            history,
+            state_limits,
+            state_keys: 0,
+            state_bytes: 0,
+            trimmed: 0,
+            forgotten: 0,
+            reset: 0,
+            published: 0,
+        }
+    }
+
+    pub(crate) fn name(&self) -> LogName {
+        self.name
+    }
+
+    pub(crate) fn start(&self) -> Position {
+        self.start
+    }
+
+    /// The newest entry: up to here everything is in its topics.
+    pub(crate) fn head(&self) -> Mark {
+        self.head
+    }
+
+    pub(crate) fn trimmed(&self) -> Offset {
+        self.trimmed
+    }
+
+    pub(crate) fn forgotten(&self) -> Offset {
+        self.forgotten
+    }
+
+    pub(crate) fn reset_at(&self) -> Offset {
+        self.reset
+    }
+
+    pub(crate) fn replays(&self) -> bool {
+        self.history.replays()
+    }
+
+    pub(crate) fn id(&self, position: Position) -> EventId {
+        EventId { position, log: self.name }
+    }
+
+    /// What is there for replay: events and bytes.
+    pub(crate) fn retained(&self) -> (usize, usize) {
+        if self.replays() { (self.durable.entries.len(), self.durable.bytes) } else { (0, 0) }
+    }
+
+    /// The retained entries after `offset`, newest first, each kind on its own.
+    pub(crate) fn tail(&self, offset: Offset) -> impl Iterator<Item = &Arc<Entry>> {
+        let after = move |entry: &&Arc<Entry>| entry.offset > offset;
+        let durable = self.durable.entries.iter().rev().take_while(after);
+        durable.chain(self.ephemeral.entries.iter().rev().take_while(after))
+    }
+
+    /// The newest retained entry at or before a position.
+    pub(crate) fn at_or_before(&self, position: Position) -> Offset {
+        let newest = |window: &Window| window.at_or_before(position).map_or(0, |entry| entry.offset);
+        newest(&self.durable).max(newest(&self.ephemeral))
+    }
+
+    /// Whether the state has room for an event.
+    pub(crate) fn admit(&self, pending: &Pending, frame_bytes: usize) -> Result<(), StateRefusal> {
+        let Some(key) = pending.key.as_deref().filter(|_| !pending.retract) else { return Ok(()) };
+        let mut bytes = self.state_bytes;
+        for topic in &pending.audience.topics {
+            let state = self.index.find(topic).and_then(|record| record.state.as_deref());
+            let older = state.and_then(|state| state.get(key));
+            let keys = state.map_or(0, |state| state.len());
+            if older.is_none() && keys >= self.state_limits.keys_per_topic {
+                return Err(StateRefusal::TooManyKeys(topic.clone()));
+            }
+            bytes += frame_bytes;
+            bytes -= older.map_or(0, |older| older.frame.bytes().len());
+        }
+        if bytes > self.state_limits.bytes { Err(StateRefusal::Full) } else { Ok(()) }
+    }
+
+    /// Commits an event at the next position.
+    pub(crate) fn append(&mut self, pending: Pending, now_ms: u64) -> Arc<Entry> {
+        let position = self.head.position.next(now_ms);
+        self.append_at(pending, position, now_ms)
+    }
+
+    /// Commits an event at the position a backplane gave it, which is after the head.
+    pub(crate) fn append_at(&mut self, pending: Pending, position: Position, now_ms: u64) -> Arc<Entry> {
+        self.head = Mark { offset: self.head.offset + 1, position };
+        self.published += 1;
+        let Pending { draft, audience, key, retract, ephemeral } = pending;
+        let index = &mut self.index;
+        let topics = audience.topics.iter();
+        let entry = Arc::new(Entry {
+            offset: self.head.offset,
+            position,
+            frame: draft.seal(EventId { position, log: self.name }),
+            // An ephemeral event leaves no trace in topics where nobody is.
+            topics: topics
+                .filter_map(|topic| match ephemeral {
+                    true => index.key(topic).filter(|key| index.get(*key).is_some_and(|it| it.subscribers() > 0)),
+                    false => Some(index.key_or_insert(topic)),
+                })
+                .collect(),
+            except: audience.except.into(),
+            key,
+            retract,
+            ephemeral,
+            current_in: AtomicUsize::new(0),
+        });
+        entry.current_in.store(entry.topics.len(), crate::sync::Ordering::Relaxed);
+        if ephemeral {
+            self.ephemeral.push(&entry)
+        } else {
+            self.durable.push(&entry)
+        }
+        for &topic in &entry.topics {
+            let Some(record) = self.index.get_mut(topic) else { continue };
+            record.newest = entry.offset;
+            if ephemeral {
+                record.ephemeral.push_back(Arc::clone(&entry));
+            } else {
+                record.entries.push_back(Arc::clone(&entry));
+                record.newest_durable = Mark::from(&*entry);
+                let tally = update_state(record, &entry);
+                self.state_keys = self.state_keys.saturating_add_signed(tally.keys);
+                self.state_bytes = self.state_bytes.saturating_add_signed(tally.bytes);
+                self.forgotten = self.forgotten.max(record.forgotten.offset);
+            }
+        }
+        self.retain(now_ms);
+        entry
+    }
+
+    /// Applies retention: by count and bytes at each commit, by age also while nothing is sent.
+    pub(crate) fn retain(&mut self, now_ms: u64) {
+        let age = u64::try_from(self.history.age.min(Duration::from_millis(u64::MAX)).as_millis()).unwrap_or(u64::MAX);
+        let oldest_ms = now_ms.saturating_sub(age);
+        while self.durable.is_over(self.history.window(), self.history.bytes, oldest_ms) {
+            let Some(entry) = self.durable.pop() else { break };
+            self.trimmed = entry.offset;
+            self.forget(&entry);
+        }
+        while self.ephemeral.is_over(EPHEMERAL_EVENTS, EPHEMERAL_BYTES, oldest_ms) {
+            let Some(entry) = self.ephemeral.pop() else { break };
+            for &topic in &entry.topics {
+                if let Some(record) = self.index.get_mut(topic) {
+                    record.ephemeral.pop_front();
+                    self.index.bury_if_empty(topic);
+                }
+            }
+        }
+    }
+
+    /// An entry has left the window: unless it lives on as state, or a newer one says it all, its topics remember that
+    /// they forgot it.
+    fn forget(&mut self, entry: &Entry) {
+        for &topic in &entry.topics {
+            let Some(record) = self.index.get_mut(topic) else { continue };
+            record.entries.pop_front();
+            let newest = entry.key.as_deref().and_then(|key| record.state.as_ref()?.get(key));
+            let lost = match newest {
+                Some(newest) if newest.offset == entry.offset => entry.retract,
+                // Who is excepted from the newer one may still have needed this one.
+                Some(newest) => !newest.except.is_empty(),
+                None => true,
+            };
+            if lost {
+                record.forgotten = record.forgotten.max(Mark::from(entry));
+                self.forgotten = self.forgotten.max(entry.offset);
+                if let (true, Some(key), Some(state)) = (entry.retract, &entry.key, &mut record.state)
+                    && state.get(key).is_some_and(|newest| newest.offset == entry.offset)
+                {
+                    state.remove(key);
+                    self.state_keys -= 1;
+                    self.state_bytes -= entry.frame.bytes().len();
+                }
+            }
+            self.index.bury_if_empty(topic);
+        }
+    }
+
+    /// The log behind a backplane is another one now: everything is forgotten, and every reader is told.
+    pub(crate) fn become_another(&mut self, start: EventId) {
+        self.name = start.log;
+        self.start = start.position;
+        self.lose(start.position);
+        self.reset = self.head.offset;
+    }
+
+    /// Entries up to `position` went by unseen: everything before is forgotten, and every reader is told.
+    pub(crate) fn lose(&mut self, position: Position) {
+        self.head = Mark { offset: self.head.offset + 1, position };
+        self.durable = Window::default();
+        self.ephemeral = Window::default();
+        self.index.forget_all(self.head);
+        self.state_keys = 0;
+        self.state_bytes = 0;
+        self.trimmed = self.head.offset;
+        self.forgotten = self.head.offset;
+    }
+
+    /// A log that has nothing yet takes its name and its place from the backplane.
+    pub(crate) fn adopt(&mut self, start: EventId) {
+        self.name = start.log;
+        self.start = start.position;
+        self.head.position = start.position;
+    }
+}
+
+/// By how much the state has grown.
+#[derive(Default)]
+struct Tally {
+    keys: isize,
+    bytes: isize,
+}
+
+/// Makes `entry` the newest of its key in one topic.
+fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Tally {
+    let Some(key) = &entry.key else { return Tally::default() };
+    // A retract of a key that is not there ends nothing: it is an event like any other.
+    if entry.retract && record.state.as_ref().is_none_or(|state| state.get(key).is_none()) {
+        return Tally::default();
+    }
+    let older = record.state.get_or_insert_default().replace(key, entry);
+    let bytes = entry.frame.bytes().len() as isize;
+    let Some(older) = older else { return Tally { keys: 1, bytes } };
+    if entry.except.is_empty() {
+        older.supersede();
+        record.supersessions += 1;
+    } else if record.entries.front().is_none_or(|oldest| oldest.offset > older.offset) {
+        // It lived on as state alone, and not everybody gets the one that takes its place.
+        record.forgotten = record.forgotten.max(Mark::from(&*older));
+    }
+    Tally { keys: 0, bytes: bytes - older.frame.bytes().len() as isize }
+}

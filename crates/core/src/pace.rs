@@ -1,0 +1,143 @@
+//! Pace: a publisher in a tight loop must not outrun readers that keep up.
+//!
+//! Publishers spend from a budget of a quarter of what is retained. Once it is spent, a send waits until every reader
+//! that is due has had its turn, that is, has read up to the head; then the budget is new. A reader becomes due when
+//! it is woken (or opened) and has had its turn when it finds nothing more to read. One whose socket takes nothing is
+//! waited for once, for [`TURN`] at most; it is then on its own until it has caught up and [`PROBATION`] has passed.
+//! So stalled readers slow nobody, and nobody can slow a publisher by stalling again and again.
+
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::history::History;
+use crate::log::EPHEMERAL_EVENTS;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+
+/// The longest a publisher waits for readers before it goes on without those that did not move.
+pub(crate) const TURN: Duration = Duration::from_millis(500);
+
+/// For how long nobody waits for a reader that let a turn pass.
+pub(crate) const PROBATION: Duration = Duration::from_secs(10);
+
+/// How many generations can have stragglers before two of them share a counter.
+const GENERATIONS: usize = 64;
+
+/// A reader's place among those who are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn(usize);
+
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// The budget of one round, and what has been spent of it.
+    events: usize,
+    bytes: usize,
+    spent_events: AtomicUsize,
+    spent_ephemeral: AtomicUsize,
+    spent_bytes: AtomicUsize,
+    /// The current generation; it changes when those who are due are given up.
+    generation: AtomicUsize,
+    due: [AtomicUsize; GENERATIONS],
+    had: Notify,
+    /// Whether the timer will end the current round.
+    timed: AtomicBool,
+}
+
+impl Pace {
+    pub(crate) fn new(history: &History) -> Self {
+        Self {
+            events: (history.window() / 4).max(1),
+            bytes: (history.bytes / 4).max(1),
+            spent_events: AtomicUsize::new(0),
+            spent_ephemeral: AtomicUsize::new(0),
+            spent_bytes: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            due: std::array::from_fn(|_| AtomicUsize::new(0)),
+            had: Notify::new(),
+            timed: AtomicBool::new(false),
+        }
+    }
+
+    /// A reader, or a pass that is about to wake readers, is due.
+    pub(crate) fn enter(&self) -> Turn {
+        let generation = self.generation.load(Ordering::Relaxed);
+        self.counter(generation).fetch_add(1, Ordering::SeqCst);
+        Turn(generation)
+    }
+
+    /// It has had its turn. False if it had been given up.
+    pub(crate) fn leave(&self, turn: Turn) -> bool {
+        let generation = self.generation.load(Ordering::Relaxed);
+        if self.counter(turn.0).fetch_sub(1, Ordering::SeqCst) == 1 && turn.0 == generation {
+            self.had.notify_waiters();
+        }
+        turn.0 == generation
+    }
+
+    /// An event has been committed.
+    pub(crate) fn spend(&self, ephemeral: bool, bytes: usize) {
+        let events = if ephemeral { &self.spent_ephemeral } else { &self.spent_events };
+        events.fetch_add(1, Ordering::Relaxed);
+        self.spent_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent_events.load(Ordering::Relaxed) >= self.events
+            || self.spent_bytes.load(Ordering::Relaxed) >= self.bytes
+            || self.spent_ephemeral.load(Ordering::Relaxed) >= EPHEMERAL_EVENTS / 4
+    }
+
+    /// Waits for the turns of those who are due, if the budget is spent. `time` is asked once a round to call
+    /// [`expire`](Self::expire) with the number it is given, [`TURN`] from then.
+    pub(crate) async fn give_way(&self, time: impl Fn(usize)) {
+        while self.is_spent() {
+            let had = self.had.notified();
+            tokio::pin!(had);
+            had.as_mut().enable();
+            let generation = self.generation.load(Ordering::SeqCst);
+            if self.counter(generation).load(Ordering::SeqCst) == 0 {
+                self.spent_events.store(0, Ordering::Relaxed);
+                self.spent_ephemeral.store(0, Ordering::Relaxed);
+                self.spent_bytes.store(0, Ordering::Relaxed);
+                return yield_once().await;
+            }
+            if !self.timed.swap(true, Ordering::SeqCst) {
+                time(generation);
+            }
+            had.await;
+        }
+    }
+
+    /// Gives up who has been due since `generation` began.
+    pub(crate) fn expire(&self, generation: usize) {
+        self.timed.store(false, Ordering::SeqCst);
+        if self.is_spent() && self.counter(generation).load(Ordering::SeqCst) > 0 {
+            let _ = self.generation.compare_exchange(
+                generation,
+                generation.wrapping_add(1),
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            );
+        }
+        // Also where nobody was given up: who waits in a later round asks for a time of its own.
+        self.had.notify_waiters();
+    }
+
+    fn counter(&self, generation: usize) -> &AtomicUsize {
+        #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
+        &self.due[generation % GENERATIONS]
+    }
+}
+
+/// Lets the other tasks of this thread run once.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}

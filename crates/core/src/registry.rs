@@ -1,0 +1,477 @@
+//! Who is connected, and in which groups. The registry *is* the set of topics: a user is online if and only if its
+//! topic has subscribers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::task::Waker;
+
+use serde::Serialize;
+
+use crate::cell::{Cell, CellState, Closing, JoinSnapshot, OPEN, Origin, Subscription};
+use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
+use crate::connection::{Connection, Stream};
+use crate::entry::Offset;
+use crate::hooks::{Call, DisconnectReason};
+use crate::inner::Inner;
+use crate::log::Log;
+use crate::resume::Resume;
+use crate::sync::Ordering;
+use crate::timer::Task;
+use crate::topic::{MAX_NAME, Topic};
+
+/// How many memberships of users in groups a hub holds, for users who are online and for those who are not.
+pub const MAX_USER_GROUPS: usize = 1_000_000;
+
+/// One connection, as the application sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// The id the hub gave it: 128 random bits, in letters and digits.
+    #[serde(rename = "connection")]
+    pub id: String,
+    /// The user the application vouched for.
+    pub user: Option<String>,
+    /// The groups it is in, itself or through its user, by name.
+    pub groups: Vec<String>,
+}
+
+/// The groups that users are in, whoever of them is connected, and since when.
+#[derive(Debug, Default)]
+pub(crate) struct UserGroups {
+    groups: HashMap<Arc<str>, BTreeMap<Arc<str>, Offset>>,
+    memberships: usize,
+}
+
+impl Inner {
+    /// Opens a stream.
+    pub(crate) fn connect(self: &Arc<Self>, mut request: ConnectRequest) -> Result<Connection, ConnectError> {
+        let refuse = |kind| ConnectError::new(kind, self.config.retry_after);
+        request.check(self.config.max_groups).map_err(refuse)?;
+        if self.is_closing() {
+            return Err(refuse(ConnectErrorKind::ShuttingDown));
+        }
+        if request.head_only {
+            return Ok(Connection::inert());
+        }
+        if self.hooks.as_ref().is_some_and(|hooks| hooks.is_overloaded()) {
+            return Err(refuse(ConnectErrorKind::Overloaded));
+        }
+        let place = Place::take(self).ok_or_else(|| refuse(ConnectErrorKind::Full))?;
+        let cell = Arc::new(Cell::new(connection_id(), request.user.clone(), self.shards.current()));
+        let now_ms = self.clock.now_ms();
+        let resume = {
+            let mut log = self.log.write();
+            if self.is_closing() {
+                return Err(refuse(ConnectErrorKind::ShuttingDown));
+            }
+            if self.has_too_many(&log, &request) {
+                return Err(refuse(ConnectErrorKind::TooManyConnections));
+            }
+            let mut state = cell.inner.lock();
+            self.enter(&mut log, &cell, &mut state, &request);
+            self.start_clocks(&cell, &mut state, now_ms);
+            Resume::new(self, &log, &cell, &state, &request)
+        };
+        place.keep();
+        Ok(Connection::open(Stream::new(Arc::clone(self), cell, resume)))
+    }
+
+    fn has_too_many(&self, log: &Log, request: &ConnectRequest) -> bool {
+        let Some(user) = &request.user else { return false };
+        let record = log.index.find(&Topic::User(Arc::clone(user)));
+        record.map_or(0, |record| record.subscribers()) >= self.config.max_connections_per_user
+    }
+
+    /// Puts a new connection into all its topics, and tells the hooks.
+    fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
+        subscribe(log, cell, state, &Topic::All, 0, Origin::CONNECTION);
+        subscribe(log, cell, state, &Topic::Connection(Arc::clone(&cell.id)), 0, Origin::CONNECTION);
+        for group in &request.groups {
+            subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
+        }
+        state.joined = request.groups.len();
+        let mut came_online = None;
+        if let Some(user) = &cell.user {
+            let topic = Topic::User(Arc::clone(user));
+            subscribe(log, cell, state, &topic, 0, Origin::CONNECTION);
+            came_online = log.index.find(&topic).filter(|record| record.subscribers() == 1).map(|_| user);
+            if let Some(groups) = self.user_groups.lock().groups.get(user) {
+                for (group, since) in groups {
+                    subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), *since, Origin::USER);
+                }
+            }
+        }
+        self.connections.insert(Arc::clone(&cell.id), Arc::clone(cell));
+        if let Some(hooks) = &self.hooks {
+            if let Some(user) = came_online {
+                hooks.call(Call::UserOnline(Arc::clone(user)));
+            }
+            hooks.call(Call::Connected(info(log, cell, state)));
+        }
+    }
+
+    fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64) {
+        state.written_ms = now_ms;
+        state.expires_ms = self.config.max_lifetime.map(|lifetime| {
+            let part = rand::Rng::random_range(&mut rand::rng(), 0.8..=1.0);
+            now_ms + crate::clock::millis(lifetime.mul_f64(part))
+        });
+        state.begin_turn(&self.pace, now_ms);
+        let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms.unwrap_or(u64::MAX));
+        state.timer = Some(self.timer.set(at_ms, Task::Connection(Arc::clone(cell))));
+    }
+
+    /// Takes a connection out of everything: the one way out, from any thread, with or without a runtime.
+    pub(crate) fn leave(&self, cell: &Arc<Cell>) {
+        let waker;
+        {
+            let mut log = self.log.write();
+            let mut state = cell.inner.lock();
+            if std::mem::replace(&mut state.gone, true) {
+                return;
+            }
+            let info = self.hooks.as_ref().map(|_| info(&log, cell, &state));
+            for subscription in state.subscriptions.take_all() {
+                if subscription.is_open() {
+                    log.index.unsubscribe(subscription.topic, cell, subscription.seat);
+                }
+                log.index.release(subscription.topic);
+            }
+            state.snapshots.clear();
+            self.connections.remove(&cell.id);
+            if let Some(timer) = state.timer.take() {
+                self.timer.unset(timer);
+            }
+            state.end_turn(&self.pace, self.clock.coarse_ms());
+            self.delivered.fetch_add(state.delivered, Ordering::Relaxed);
+            waker = state.waker.take();
+            if let (Some(hooks), Some(info)) = (&self.hooks, info) {
+                let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
+                hooks.call(Call::Disconnected(info, reason));
+                if let Some(user) = &cell.user
+                    && log.index.find(&Topic::User(Arc::clone(user))).is_none_or(|record| record.subscribers() == 0)
+                {
+                    hooks.call(Call::UserOffline(Arc::clone(user)));
+                }
+            }
+        }
+        // A waker may own what it wakes: it is dropped when nothing is locked.
+        drop(waker);
+        Place(self).release();
+    }
+
+    /// A subscription was read to its end.
+    pub(crate) fn release(&self, topics: &[usize]) {
+        let mut log = self.log.write();
+        for topic in topics {
+            log.index.release(*topic);
+        }
+    }
+
+    /// Puts a connection into a group, or takes it out.
+    pub(crate) fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+        let topic = group_topic(group)?;
+        let cell = self.cell(connection).ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
+        let waker = {
+            let mut log = self.log.write();
+            let mut state = cell.inner.lock();
+            if state.gone {
+                return Err(GroupError(GroupErrorKind::UnknownConnection));
+            }
+            let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
+            let has_joined = is_in.is_some_and(|subscription| subscription.origin.has(Origin::CONNECTION));
+            match change {
+                Change::Leave if has_joined => {
+                    state.joined -= 1;
+                    self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::CONNECTION)
+                }
+                Change::Leave => None,
+                Change::Join { snapshot } => {
+                    if !has_joined {
+                        if state.joined >= self.config.max_groups {
+                            return Err(GroupError(GroupErrorKind::TooManyGroups));
+                        }
+                        state.joined += 1;
+                        let since = log.head().offset;
+                        subscribe(&mut log, &cell, &mut state, &topic, since, Origin::CONNECTION);
+                    }
+                    snapshot.then(|| queue_snapshot(&log, &mut state, &topic)).flatten()
+                }
+            }
+        };
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Puts all connections of a user into a group, those now and those later, or takes them out.
+    pub(crate) fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
+        let topic = group_topic(group)?;
+        if user.len() > MAX_NAME {
+            return Err(GroupError(GroupErrorKind::NameTooLong));
+        }
+        let mut wakers: Vec<Waker> = Vec::new();
+        {
+            let mut log = self.log.write();
+            let since = log.head().offset;
+            let mut user_groups = self.user_groups.lock();
+            let changed = if join {
+                user_groups.join(user, group, since, self.config.max_groups)?
+            } else {
+                user_groups.leave(user, group)
+            };
+            drop(user_groups);
+            if !changed {
+                return Ok(());
+            }
+            let record = log.index.find(&Topic::user(user));
+            let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members()).cloned().collect();
+            for cell in &cells {
+                let mut state = cell.inner.lock();
+                if join {
+                    subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);
+                } else {
+                    wakers.extend(self.unsubscribe(&mut log, cell, &mut state, &topic, Origin::USER));
+                }
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Ends what a connection gets of a topic, unless it is in it through something else too. What was committed before
+    /// is still its own: the reader is woken to read it and to let go.
+    fn unsubscribe(
+        &self,
+        log: &mut Log,
+        cell: &Arc<Cell>,
+        state: &mut CellState,
+        topic: &Topic,
+        origin: Origin,
+    ) -> Option<Waker> {
+        let key = log.index.key(topic)?;
+        let subscription = state.subscriptions.open_mut(key)?;
+        if let Some(rest) = subscription.origin.without(origin) {
+            subscription.origin = rest;
+            return None;
+        }
+        let seat = subscription.seat;
+        state.subscriptions.close(key, log.head().offset);
+        log.index.unsubscribe(key, cell, seat);
+        if state.subscriptions.closed() > self.config.max_groups {
+            // A reader that does not read while it is moved in and out of groups: what it loses, it is told.
+            if let Some(oldest) = state.subscriptions.take_oldest_closed() {
+                state.lost = true;
+                log.index.release(oldest);
+            }
+        }
+        state.waker.take()
+    }
+
+    /// Ends the streams of a topic and returns how many that were.
+    pub(crate) fn disconnect(&self, topic: &Topic, closing: &Closing) -> usize {
+        let cells: Vec<Arc<Cell>> = match topic {
+            Topic::All => self.cells(),
+            Topic::Connection(id) => self.cell(id).into_iter().collect(),
+            Topic::User(_) | Topic::Group(_) => {
+                let log = self.log.read();
+                let record = log.index.find(topic);
+                record.into_iter().flat_map(|record| record.members()).cloned().collect()
+            }
+        };
+        cells.iter().filter(|cell| close(cell, closing)).count()
+    }
+
+    /// The timer's look at one connection.
+    pub(crate) fn look_after(&self, cell: &Arc<Cell>, now_ms: u64) {
+        let waker = {
+            let mut state = cell.inner.lock();
+            if state.gone {
+                return;
+            }
+            if state.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
+                state.expires_ms = None;
+                let at = self.head.load(Ordering::SeqCst);
+                let closing = Closing { at, reason: DisconnectReason::MaxLifetime, retry: None, now: false };
+                state.closing.get_or_insert_with(|| Box::new(closing));
+            }
+            let keep_alive = crate::clock::millis(self.config.keep_alive);
+            let silent_at = state.written_ms + keep_alive;
+            let is_silent = silent_at <= now_ms;
+            state.keep_alive_due |= is_silent;
+            let next = if is_silent { now_ms + keep_alive } else { silent_at };
+            let next = next.min(state.expires_ms.unwrap_or(u64::MAX));
+            state.timer = Some(self.timer.set(next, Task::Connection(Arc::clone(cell))));
+            let has_news = state.keep_alive_due || state.closing.is_some();
+            has_news.then(|| state.waker.take()).flatten()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn info(&self, cell: &Cell) -> ConnectionInfo {
+        let log = self.log.read();
+        let state = cell.inner.lock();
+        info(&log, cell, &state)
+    }
+}
+
+/// What to do with a connection and a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Join { snapshot: bool },
+    Leave,
+}
+
+impl UserGroups {
+    /// Whether that is new.
+    fn join(&mut self, user: &str, group: &str, since: Offset, max_groups: usize) -> Result<bool, GroupError> {
+        let groups = self.groups.get(user);
+        if groups.is_some_and(|groups| groups.contains_key(group)) {
+            return Ok(false);
+        }
+        if groups.map_or(0, BTreeMap::len) >= max_groups || self.memberships >= MAX_USER_GROUPS {
+            return Err(GroupError(GroupErrorKind::TooManyGroups));
+        }
+        self.memberships += 1;
+        self.groups.entry(user.into()).or_default().insert(group.into(), since);
+        Ok(true)
+    }
+
+    /// Whether it was in it.
+    fn leave(&mut self, user: &str, group: &str) -> bool {
+        let Some(groups) = self.groups.get_mut(user) else { return false };
+        let was_in = groups.remove(group).is_some();
+        self.memberships -= usize::from(was_in);
+        if groups.is_empty() {
+            self.groups.remove(user);
+        }
+        was_in
+    }
+}
+
+/// A place among the open streams.
+struct Place<'h>(&'h Inner);
+
+impl<'h> Place<'h> {
+    fn take(hub: &'h Inner) -> Option<Self> {
+        let max = hub.config.max_connections;
+        let taken = hub.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |open| (open < max).then_some(open + 1));
+        taken.ok().map(|_| Self(hub))
+    }
+
+    /// The stream is open: its end gives the place back.
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+
+    fn release(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.emptied.notify_waiters();
+        }
+    }
+}
+
+/// Adds a connection to a topic, or one more way to be in it.
+fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Topic, since: Offset, origin: Origin) {
+    if let Some(key) = log.index.key(topic)
+        && let Some(subscription) = state.subscriptions.open_mut(key)
+    {
+        subscription.origin = subscription.origin.with(origin);
+        subscription.since = subscription.since.min(since);
+        return;
+    }
+    let (topic, seat) = log.index.subscribe(topic, cell);
+    state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, origin });
+}
+
+/// Has the reader of a connection read the state of a group, as it is now.
+fn queue_snapshot(log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
+    let topic = log.index.key(topic)?;
+    state.snapshots.retain(|snapshot| snapshot.topic != topic);
+    state.snapshots.push_back(JoinSnapshot { topic, at: log.head().offset });
+    state.waker.take()
+}
+
+/// Has a stream end. False if it was ending already.
+pub(crate) fn close(cell: &Cell, closing: &Closing) -> bool {
+    let (begun, waker) = {
+        let mut state = cell.inner.lock();
+        if state.gone || state.closing.is_some() && !closing.now {
+            return false;
+        }
+        let begun = state.closing.is_none();
+        let reason = state.closing.as_ref().map_or_else(|| closing.reason.clone(), |closing| closing.reason.clone());
+        state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
+        (begun, state.waker.take())
+    };
+    waker.into_iter().for_each(Waker::wake);
+    begun
+}
+
+fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
+    let open = state.subscriptions.iter().filter(|subscription| subscription.is_open());
+    let topics = open.filter_map(|subscription| log.index.get(subscription.topic));
+    let groups = topics.filter_map(|record| match &record.topic {
+        Topic::Group(name) => Some(name.to_string()),
+        _ => None,
+    });
+    let mut groups: Vec<String> = groups.collect();
+    groups.sort_unstable();
+    ConnectionInfo { id: cell.id.to_string(), user: cell.user.as_deref().map(str::to_owned), groups }
+}
+
+fn group_topic(name: &str) -> Result<Topic, GroupError> {
+    if name.len() > MAX_NAME {
+        return Err(GroupError(GroupErrorKind::NameTooLong));
+    }
+    Ok(Topic::group(name))
+}
+
+/// 128 random bits: whoever knows a connection's id may be let to act on it.
+fn connection_id() -> Arc<str> {
+    use rand::Rng as _;
+    use rand::distr::Alphanumeric;
+
+    // 22 of 62 letters and digits: 131 bits.
+    let id: String = rand::rng().sample_iter(Alphanumeric).take(22).map(char::from).collect();
+    id.into()
+}
+
+/// Why a group was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.0.message())]
+pub struct GroupError(GroupErrorKind);
+
+impl GroupError {
+    /// What was wrong, for matching.
+    pub fn kind(&self) -> GroupErrorKind {
+        self.0
+    }
+}
+
+/// The kinds of [`GroupError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupErrorKind {
+    /// No stream with this id is open.
+    UnknownConnection,
+    /// The connection or user is in as many groups as it may be, or the hub holds [`MAX_USER_GROUPS`] memberships.
+    TooManyGroups,
+    /// The name has more than [`MAX_NAME`] bytes.
+    NameTooLong,
+}
+
+impl GroupErrorKind {
+    fn message(self) -> &'static str {
+        match self {
+            Self::UnknownConnection => "no open connection has this id",
+            Self::TooManyGroups => "as many groups joined as may be (HubBuilder::max_groups_per_connection); leave one",
+            Self::NameTooLong => "names of users and groups have at most 512 bytes",
+        }
+    }
+}

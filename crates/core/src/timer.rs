@@ -1,0 +1,117 @@
+//! One timer for everything: keep-alives, lifetimes, retention by age, the bound on a publisher's wait, deadlines.
+//!
+//! It is a thread of the hub's own, because a hub serves several runtimes and must work without any. Setting and
+//! unsetting a time costs the logarithm of the number of connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
+
+use crate::cell::Cell;
+use crate::inner::Inner;
+
+/// How often retention by age is applied while nothing is sent.
+const RETENTION_INTERVAL_MS: u64 = 1000;
+
+/// What to do when a time has come.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// See whether a connection needs a keep-alive or has lived long enough.
+    Connection(Arc<Cell>),
+    /// Drop what is too old.
+    Retention,
+    /// Give up the readers that are due since this generation.
+    Turn(usize),
+    /// Tell somebody who waits.
+    Deadline(Arc<Notify>),
+}
+
+/// A time that was set: the millisecond, and a number that makes it unique.
+pub(crate) type Key = (u64, u64);
+
+#[derive(Debug, Default)]
+struct Queue {
+    tasks: BTreeMap<Key, Task>,
+    numbers: u64,
+    stopped: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Timer {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+impl Timer {
+    pub(crate) fn set(&self, at_ms: u64, task: Task) -> Key {
+        let mut queue = self.queue.lock();
+        queue.numbers += 1;
+        let key = (at_ms, queue.numbers);
+        queue.tasks.insert(key, task);
+        if queue.tasks.first_key_value().is_some_and(|(first, _)| *first == key) {
+            self.changed.notify_one();
+        }
+        key
+    }
+
+    pub(crate) fn unset(&self, key: Key) {
+        self.queue.lock().tasks.remove(&key);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.queue.lock().stopped = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits for the next task whose time has come; none when the hub is gone.
+    fn next(&self, clock: &crate::clock::Clock) -> Option<Task> {
+        let mut queue = self.queue.lock();
+        loop {
+            if queue.stopped {
+                return None;
+            }
+            let Some((&first, _)) = queue.tasks.first_key_value() else {
+                self.changed.wait(&mut queue);
+                continue;
+            };
+            match first.0.checked_sub(clock.now_ms()) {
+                None | Some(0) => return queue.tasks.remove(&first),
+                Some(left) => drop(self.changed.wait_for(&mut queue, Duration::from_millis(left))),
+            }
+        }
+    }
+}
+
+/// Starts the hub's timer thread, which ends with the hub.
+pub(crate) fn start(hub: &Arc<Inner>) -> std::io::Result<()> {
+    if cfg!(shuttle) {
+        // The model checker knows nothing of threads that are not its own; models run without time.
+        return Ok(());
+    }
+    hub.timer.set(RETENTION_INTERVAL_MS, Task::Retention);
+    let (timer, clock, hub) = (Arc::clone(&hub.timer), Arc::clone(&hub.clock), Arc::downgrade(hub));
+    std::thread::Builder::new().name("ssehub-timer".into()).spawn(move || {
+        while let Some(task) = timer.next(&clock) {
+            run(task, &hub);
+        }
+    })?;
+    Ok(())
+}
+
+fn run(task: Task, hub: &Weak<Inner>) {
+    let Some(hub) = hub.upgrade() else { return };
+    let now_ms = hub.clock.now_ms();
+    match task {
+        Task::Connection(cell) => hub.look_after(&cell, now_ms),
+        Task::Turn(generation) => hub.pace.expire(generation),
+        Task::Deadline(notify) => notify.notify_one(),
+        Task::Retention => {
+            hub.clock.follow();
+            hub.log.write().retain(hub.clock.unix_ms(now_ms));
+            hub.timer.set(now_ms + RETENTION_INTERVAL_MS, Task::Retention);
+        }
+    }
+}
