@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 /// How the sockets of streams behave. All have defaults that suit event streams.
 ///
 /// What each does is said by `tcp(7)`. Options that a platform lacks are left out there: all of them exist on Linux.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenOptions {
     nodelay: bool,
     user_timeout: Option<Duration>,

@@ -1,5 +1,7 @@
 //! Replay: a client that comes back goes on with exactly the next event of its audience, or is told that it may not.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use ssehub::{Audience, ConnectRequest, History, Hub};
