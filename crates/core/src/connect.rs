@@ -179,9 +179,15 @@ impl ConnectError {
         self.kind.status()
     }
 
-    /// How long the client should wait, where waiting helps. `Retry-After` has whole seconds: round up.
+    /// How long the client should wait, where waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// The same in whole seconds, as `Retry-After` has it (RFC 9110, section 10.2.3), rounded up: who comes back early
+    /// would be refused again.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0))
     }
 
     /// The body that says it: `{"error":"…"}`.

@@ -172,11 +172,10 @@ impl Log {
         newest(&self.durable).max(newest(&self.ephemeral))
     }
 
-    /// Whether the state has room for an event.
-    pub(crate) fn admit(&self, pending: &Pending, frame_bytes: usize) -> Result<(), StateRefusal> {
-        let Some(key) = pending.key.as_deref().filter(|_| !pending.retract) else { return Ok(()) };
+    /// Whether the state has room for an event of this key.
+    pub(crate) fn admit(&self, audience: &Audience, key: &str, frame_bytes: usize) -> Result<(), StateRefusal> {
         let mut bytes = self.state_bytes;
-        for topic in &pending.audience.topics {
+        for topic in &audience.topics {
             let state = self.index.find(topic).and_then(|record| record.state.as_deref());
             let older = state.and_then(|state| state.get(key));
             let keys = state.map_or(0, |state| state.len());

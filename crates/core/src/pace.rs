@@ -35,11 +35,13 @@ pub(crate) struct Pace {
     spent_events: AtomicUsize,
     spent_ephemeral: AtomicUsize,
     spent_bytes: AtomicUsize,
-    /// The current generation; it changes when those who are due are given up.
+    /// The current generation of who is due; another one begins when they are given up.
     generation: AtomicUsize,
+    /// How many budgets there were.
+    round: AtomicUsize,
     due: [AtomicUsize; GENERATIONS],
     had: Notify,
-    /// Whether the timer will end the current round.
+    /// Whether the timer has been asked to look at a round.
     timed: AtomicBool,
 }
 
@@ -52,6 +54,7 @@ impl Pace {
             spent_ephemeral: AtomicUsize::new(0),
             spent_bytes: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
+            round: AtomicUsize::new(0),
             due: std::array::from_fn(|_| AtomicUsize::new(0)),
             had: Notify::new(),
             timed: AtomicBool::new(false),
@@ -87,40 +90,41 @@ impl Pace {
             || self.spent_ephemeral.load(Ordering::Relaxed) >= EPHEMERAL_EVENTS / 4
     }
 
-    /// Waits for the turns of those who are due, if the budget is spent. `time` is asked once a round to call
+    /// Waits for the turns of those who are due, if the budget is spent. `time` is asked to call
     /// [`expire`](Self::expire) with the number it is given, [`TURN`] from then.
     pub(crate) async fn give_way(&self, time: impl Fn(usize)) {
         while self.is_spent() {
             let had = self.had.notified();
             tokio::pin!(had);
             had.as_mut().enable();
-            let generation = self.generation.load(Ordering::SeqCst);
-            if self.counter(generation).load(Ordering::SeqCst) == 0 {
+            let round = self.round.load(Ordering::SeqCst);
+            if self.due().load(Ordering::SeqCst) == 0 {
+                self.round.fetch_add(1, Ordering::SeqCst);
                 self.spent_events.store(0, Ordering::Relaxed);
                 self.spent_ephemeral.store(0, Ordering::Relaxed);
                 self.spent_bytes.store(0, Ordering::Relaxed);
                 return yield_once().await;
             }
             if !self.timed.swap(true, Ordering::SeqCst) {
-                time(generation);
+                time(round);
             }
             had.await;
         }
     }
 
-    /// Gives up who has been due since `generation` began.
-    pub(crate) fn expire(&self, generation: usize) {
+    /// The time of a round is over: gives up who is still due, if anybody still waits for them. Who waits in a later
+    /// round asks for a time of its own, so nobody waits longer than two [`TURN`]s.
+    pub(crate) fn expire(&self, round: usize) {
         self.timed.store(false, Ordering::SeqCst);
-        if self.is_spent() && self.counter(generation).load(Ordering::SeqCst) > 0 {
-            let _ = self.generation.compare_exchange(
-                generation,
-                generation.wrapping_add(1),
-                Ordering::SeqCst,
-                Ordering::SeqCst,
-            );
+        if self.round.load(Ordering::SeqCst) == round && self.is_spent() && self.due().load(Ordering::SeqCst) > 0 {
+            self.generation.fetch_add(1, Ordering::SeqCst);
         }
-        // Also where nobody was given up: who waits in a later round asks for a time of its own.
         self.had.notify_waiters();
+    }
+
+    /// How many of the current generation are due.
+    fn due(&self) -> &AtomicUsize {
+        self.counter(self.generation.load(Ordering::SeqCst))
     }
 
     fn counter(&self, generation: usize) -> &AtomicUsize {

@@ -16,34 +16,34 @@ use crate::topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};
 
 impl Inner {
     /// Commits an event, here or by the backplane.
-    pub(crate) async fn send(self: &Arc<Self>, audience: Audience, event: Event) -> Result<EventId, SendError> {
-        let mut pending = self.prepare(audience, event)?;
-        let Some(backplane) = &self.backplane else { return self.commit(pending) };
-        self.log.read().admit(&pending.0, pending.1.data.len()).map_err(SendError::from)?;
-        let audience = std::mem::take(&mut pending.0.audience);
-        Ok(backplane.append(Record { audience, event: pending.1 }).await?)
+    pub(crate) async fn send(self: &Arc<Self>, mut audience: Audience, event: Event) -> Result<EventId, SendError> {
+        audience.dedup();
+        self.check(&audience, &event)?;
+        let Some(backplane) = &self.backplane else { return self.commit(Pending::new(audience, &event)) };
+        if let Some(key) = event.state_key() {
+            self.log.read().admit(&audience, key, event.data.len())?;
+        }
+        Ok(backplane.append(Record { audience, event }).await?)
     }
 
     /// Lets readers have their turn, if too much was committed since they last had it.
     pub(crate) async fn give_way(&self) {
         if self.pace.is_spent() {
-            let time = |generation| {
-                let at_ms = self.clock.now_ms() + TURN.as_millis() as u64;
-                self.timer.set(at_ms, Task::Turn(generation));
+            let time = |round| {
+                self.timer.set(self.clock.now_ms() + TURN.as_millis() as u64, Task::Round(round));
             };
             self.pace.give_way(time).await;
         }
     }
 
-    /// Checks an event against every limit that does not depend on the log, and encodes it.
-    fn prepare(&self, mut audience: Audience, event: Event) -> Result<(Pending, Event), SendError> {
+    /// Checks an event against every limit that does not depend on the log.
+    fn check(&self, audience: &Audience, event: &Event) -> Result<(), SendError> {
         if event.data.len() > self.config.max_event_bytes {
             return Err(SendError(Refusal::EventTooLarge(event.data.len(), self.config.max_event_bytes)));
         }
         if event.ephemeral && event.key.is_some() {
             return Err(SendError(Refusal::EphemeralKey));
         }
-        audience.dedup();
         if audience.topics.len().max(audience.except.len()) > MAX_AUDIENCE {
             return Err(SendError(Refusal::AudienceTooLarge));
         }
@@ -51,18 +51,20 @@ impl Inner {
         if names.any(|name| name.len() > MAX_NAME) {
             return Err(SendError(Refusal::NameTooLong));
         }
-        Ok((Pending::new(audience, &event), event))
+        Ok(())
     }
 
     /// Commits an event to the log of this process.
-    fn commit(self: &Arc<Self>, (pending, _): (Pending, Event)) -> Result<EventId, SendError> {
+    fn commit(self: &Arc<Self>, pending: Pending) -> Result<EventId, SendError> {
         let now_ms = self.clock.now_ms();
         let (id, wakes) = {
             let mut log = self.log.write();
             if self.is_closing() {
                 return Err(SendError(Refusal::ShuttingDown));
             }
-            log.admit(&pending, pending.draft.len())?;
+            if let Some(key) = pending.key.as_deref().filter(|_| !pending.retract) {
+                log.admit(&pending.audience, key, pending.draft.len())?;
+            }
             let entry = log.append(pending, self.clock.unix_ms(now_ms));
             self.head.store(entry.offset, Ordering::SeqCst);
             self.pace.spend(entry.ephemeral, entry.cost());
@@ -70,6 +72,13 @@ impl Inner {
         };
         wakes.fire(self);
         Ok(id)
+    }
+}
+
+impl Event {
+    /// The key under which this event becomes state.
+    fn state_key(&self) -> Option<&str> {
+        self.key.as_deref().filter(|_| !self.retract)
     }
 }
 

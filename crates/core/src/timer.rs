@@ -23,8 +23,8 @@ pub(crate) enum Task {
     Connection(Arc<Cell>),
     /// Drop what is too old.
     Retention,
-    /// Give up the readers that are due since this generation.
-    Turn(usize),
+    /// End the turns of a round of publishing.
+    Round(usize),
     /// Tell somebody who waits.
     Deadline(Arc<Notify>),
 }
@@ -106,7 +106,7 @@ fn run(task: Task, hub: &Weak<Inner>) {
     let now_ms = hub.clock.now_ms();
     match task {
         Task::Connection(cell) => hub.look_after(&cell, now_ms),
-        Task::Turn(generation) => hub.pace.expire(generation),
+        Task::Round(round) => hub.pace.expire(round),
         Task::Deadline(notify) => notify.notify_one(),
         Task::Retention => {
             hub.clock.follow();
