@@ -1,0 +1,242 @@
+//! Promises 1, 2 and 7 under fire: publishers that never pause, readers that are cut at random.
+//!
+//! Each reader writes down what it got over all its connections; afterwards that must be, to the event, what
+//! the publishers were told was committed for its audience.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+
+use super::replay::counter;
+use crate::{
+    client::Stream,
+    http1::{Client, Request},
+    playground::{Pair, Playground, events, id_of, query},
+    sse::Position,
+    subject::Subject,
+    wait::within,
+};
+
+const PUBLISHERS: usize = 8;
+const READERS: usize = 36;
+const USERS: usize = 6;
+const GROUPS: usize = 4;
+const FIRE: Duration = Duration::from_secs(10);
+
+/// No publisher sends more than this, however fast the machine is.
+const EVENTS_OF_ONE: usize = 30_000;
+
+/// After the fire, readers have this long to catch up.
+const CATCH_UP: Duration = Duration::from_secs(60);
+
+/// What decides the audiences and the cuts; `SSEHUB_SEED` sets another.
+fn seed() -> u64 {
+    std::env::var("SSEHUB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_101)
+}
+
+/// Who an event is for.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    All,
+    User(usize),
+    Group(usize),
+    UserOrGroup(usize, usize),
+    AllExceptGroup(usize),
+}
+
+impl Target {
+    fn pick(random: &mut StdRng) -> Self {
+        let (user, group) = (random.random_range(0..USERS), random.random_range(0..GROUPS));
+        match random.random_range(0..6) {
+            0 => Self::All,
+            1 | 2 => Self::User(user),
+            3 => Self::Group(group),
+            4 => Self::UserOrGroup(user, group),
+            _ => Self::AllExceptGroup(group),
+        }
+    }
+
+    fn query(self) -> String {
+        let (user, group) = (|user| format!("user:{user}"), |group| format!("group:{group}"));
+        let pairs = match self {
+            Self::All => vec![("to", "all".to_owned())],
+            Self::User(to) => vec![("to", user(to))],
+            Self::Group(to) => vec![("to", group(to))],
+            Self::UserOrGroup(one, other) => vec![("to", user(one)), ("to", group(other))],
+            Self::AllExceptGroup(except) => vec![("to", "all".to_owned()), ("except", group(except))],
+        };
+        let pairs: Vec<Pair<'_>> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        query(&pairs)
+    }
+
+    fn reaches(self, reader: usize) -> bool {
+        let (user, group) = identity(reader);
+        match self {
+            Self::All => true,
+            Self::User(to) => to == user,
+            Self::Group(to) => to == group,
+            Self::UserOrGroup(one, other) => one == user || other == group,
+            Self::AllExceptGroup(except) => except != group,
+        }
+    }
+}
+
+/// The user and the group of a reader.
+fn identity(reader: usize) -> (usize, usize) {
+    (reader % USERS, (reader / USERS) % GROUPS)
+}
+
+/// A committed event.
+struct Sent {
+    id: String,
+    target: Target,
+    text: String,
+}
+
+async fn publish(mut client: Client, publisher: usize, seed: u64) -> Vec<Sent> {
+    let mut random = StdRng::seed_from_u64(seed ^ publisher as u64);
+    let mut sent = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < FIRE && sent.len() < EVENTS_OF_ONE {
+        let target = Target::pick(&mut random);
+        let text = format!("{publisher} {}", sent.len());
+        let request = Request::new("POST", format!("/send{}", target.query())).body(text.clone());
+        let response = client.request(&request).await.expect("the playground answers");
+        assert_eq!(response.head.status, 200, "{response:?}");
+        sent.push(Sent { id: id_of(&response), target, text });
+    }
+    sent
+}
+
+/// What a reader got, and since when.
+struct Got {
+    reader: usize,
+    since: String,
+    events: Vec<(String, String)>,
+    connections: usize,
+}
+
+/// Reads until the event `end`, over as many connections as the cuts make necessary.
+async fn read(address: SocketAddr, reader: usize, seed: u64, opened: Arc<AtomicBool>) -> Got {
+    let mut random = StdRng::seed_from_u64(seed.rotate_left(32) ^ reader as u64);
+    let (user, group) = identity(reader);
+    let (user, group) = (user.to_string(), group.to_string());
+    let request = events(&[("user", &user), ("group", &group)]);
+    let mut stream = Stream::open(address, &request).await;
+    let since = stream.last_event_id().to_owned();
+    let mut got = Got { reader, since, events: Vec::new(), connections: 1 };
+    loop {
+        stream.forget_bytes();
+        let blocks = random.random_range(1..400);
+        let time = Duration::from_millis(random.random_range(1..400));
+        if read_until_cut(&mut stream, &mut got, blocks, time).await {
+            return got;
+        }
+        let held = stream.last_event_id().to_owned();
+        match random.random_range(0..3) {
+            0 => stream.reset(),
+            1 => stream.fin().await,
+            _ => drop(stream),
+        }
+        opened.store(true, Ordering::Relaxed);
+        stream = Stream::open(address, &request.clone().header("last-event-id", held)).await;
+        got.connections += 1;
+    }
+}
+
+/// Reads so many blocks or so long; says whether the end was seen.
+async fn read_until_cut(stream: &mut Stream, got: &mut Got, blocks: usize, time: Duration) -> bool {
+    let deadline = tokio::time::Instant::now() + time;
+    for _ in 0..blocks {
+        let Ok(block) = tokio::time::timeout_at(deadline, stream.next()).await else { return false };
+        let block = block.unwrap_or_else(|ending| panic!("reader {} was cut by the server: {ending:?}", got.reader));
+        match block.name() {
+            "end" => return true,
+            name if name.starts_with("hub:") => {
+                panic!("reader {} got {block:?} after {:?}", got.reader, got.events.last())
+            }
+            _ if block.is_event() => {
+                let text = block.text().to_owned();
+                got.events.push((block.id.expect("an event has an id"), text));
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+fn place(id: &str) -> (u64, u64) {
+    Position::parse(id).expect("an id").place
+}
+
+/// Eight publishers, dozens of readers that are cut at random for ten seconds and come back with their last id.
+pub async fn readers_that_are_cut_at_random_see_every_event_once_and_in_order(subject: Subject) {
+    let seed = seed();
+    println!("SSEHUB_SEED={seed}");
+    let hub: Playground =
+        subject.start(&["--history-events", "1000000", "--history-bytes", "1000000000", "--keep-alive", "0.5"]).await;
+    let was_cut = Arc::new(AtomicBool::new(false));
+    let mut readers = tokio::task::JoinSet::new();
+    for reader in 0..READERS {
+        readers.spawn(read(hub.address(), reader, seed, was_cut.clone()));
+    }
+    let mut publishers = tokio::task::JoinSet::new();
+    for publisher in 0..PUBLISHERS {
+        publishers.spawn(publish(hub.client(), publisher, seed));
+    }
+    let mut sent: Vec<Sent> = publishers.join_all().await.into_iter().flatten().collect();
+    hub.send(&[("to", "all"), ("event", "end")], "").await;
+    let readers = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
+
+    sent.sort_by_key(|event| place(&event.id));
+    let mut connections = 0;
+    for got in readers {
+        let since = place(&got.since);
+        let own = sent.iter().filter(|event| place(&event.id) > since && event.target.reaches(got.reader));
+        let expected: Vec<_> = own.map(|event| (event.id.as_str(), event.text.as_str())).collect();
+        let seen = got.events.iter().map(|(id, text)| (id.as_str(), text.as_str()));
+        if let Some(at) = seen.clone().zip(&expected).position(|(seen, expected)| seen != *expected) {
+            panic!(
+                "seed {seed}: reader {} saw {:?} where {:?} follows {:?}",
+                got.reader,
+                got.events[at],
+                expected[at],
+                at.checked_sub(1).map(|at| expected[at])
+            );
+        }
+        assert_eq!(got.events.len(), expected.len(), "seed {seed}: reader {} saw too few or too many", got.reader);
+        connections += got.connections;
+    }
+    println!("{} events, {connections} connections of {READERS} readers", sent.len());
+    assert!(sent.len() > 100 * PUBLISHERS, "there was fire: {} events", sent.len());
+    assert!(connections > 5 * READERS, "there were cuts: {connections} connections");
+}
+
+/// A publisher in a tight loop does not outrun readers that keep up, with the default history.
+pub async fn no_healthy_reader_is_outrun(subject: Subject) {
+    const EVENTS: u64 = 60_000;
+    let hub = subject.start(&[]).await;
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let mut stream = hub.open(&[]).await;
+        stream.forget_bytes();
+        readers.spawn(async move {
+            for number in 0..EVENTS {
+                let event = stream.event("the next event").await;
+                assert_eq!(event.name(), "message", "instead of event {number}: {event:?}");
+                assert_eq!(counter(event.text()), number);
+            }
+        });
+    }
+    let published = hub.publish("all", EVENTS, 100).await;
+    assert_eq!(published["published"], EVENTS);
+    within(CATCH_UP, "every reader to see the last event", readers.join_all()).await;
+    assert_eq!(hub.stat("lagged").await, 0);
+}
