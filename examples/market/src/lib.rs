@@ -1,1 +1,33 @@
-//! Stub.
+//! A stock ticker over one event stream: everything of the three market examples that has nothing to do with a web
+//! framework. What is left to `market-axum`, `market-actix` and `market-rocket` is how to use the adapter.
+//!
+//! What the hub is used for:
+//!
+//! | on the page | on the hub |
+//! |---|---|
+//! | a widget | a group, named after the symbol |
+//! | adding a widget to the open stream | [`Hub::join_with_snapshot`](ssehub::Hub::join_with_snapshot) |
+//! | the chart | the group's keyed state: one key a month |
+//! | an order answered, in all tabs of its user | [`Hub::send_to_user`](ssehub::Hub::send_to_user) |
+//! | how many watch | [`Hub::members`](ssehub::Hub::members), counted when a hook or a join says so |
+//! | coming back after a cut | the groups in the [`ConnectRequest`](ssehub::ConnectRequest), and the last id |
+//!
+//! The events are `market`, `clock`, `crowd` (to all), `price` (to a symbol's group), `order` (to a user) and `tab`
+//! (to one connection); their data is JSON.
+
+mod crowd;
+mod market;
+mod options;
+mod orders;
+pub mod page;
+mod prices;
+mod refusal;
+mod stop;
+mod tabs;
+
+pub use market::{Failure, MAX_BODY, Market, OpenError, Seat, Watch};
+pub use options::{Options, Rate, RateError};
+pub use orders::{NewOrder, Order, Side};
+pub use prices::{Month, Prices, PricesError, Stock};
+pub use refusal::Refusal;
+pub use stop::stop_signal;
