@@ -55,7 +55,7 @@ impl Tab {
     /// Reads what there is now and returns every event, those of the hub too.
     pub(crate) fn read_all(&mut self) -> Vec<Received> {
         while self.read_one() {}
-        self.received.drain(..).collect()
+        self.take()
     }
 
     /// Reads what there is now and returns the application's events.
@@ -72,8 +72,13 @@ impl Tab {
 
     /// Polls once. False if there is nothing now.
     pub(crate) fn read_one(&mut self) -> bool {
+        self.read_one_with(Waker::noop())
+    }
+
+    /// As [`read_one`](Self::read_one), and what is polled keeps this waker if there is nothing now.
+    pub(crate) fn read_one_with(&mut self, waker: &Waker) -> bool {
         let Some(connection) = &mut self.connection else { return false };
-        match connection.poll_next_unpin(&mut Context::from_waker(Waker::noop())) {
+        match connection.poll_next_unpin(&mut Context::from_waker(waker)) {
             Poll::Pending => false,
             Poll::Ready(None) => {
                 self.over = true;
@@ -85,6 +90,11 @@ impl Tab {
                 true
             }
         }
+    }
+
+    /// Every event that was read and not yet returned, those of the hub too.
+    pub(crate) fn take(&mut self) -> Vec<Received> {
+        self.received.drain(..).collect()
     }
 
     /// Waits for the next write, for as long as a healthy test may take.
