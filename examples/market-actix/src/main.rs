@@ -122,7 +122,10 @@ impl Refused {
     }
 
     fn json(error: &JsonPayloadError) -> Self {
-        Self::Other(Refusal::request(error.status_code().as_u16(), error))
+        Self::Other(match error {
+            JsonPayloadError::ContentType => Refusal::request(415, "the Content-Type must be application/json"),
+            error => Refusal::request(error.status_code().as_u16(), error),
+        })
     }
 }
 

@@ -34,7 +34,7 @@ fn rocket(options: &Options, market: Market) -> Rocket<Build> {
         address: options.listen.ip(),
         port: options.listen.port(),
         limits: Limits::default().limit("json", MAX_BODY.bytes()),
-        log_level: rocket::config::LogLevel::Critical,
+        log_level: rocket::config::LogLevel::Off,
         ..Config::default()
     };
     let hub = market.hub().clone();

@@ -24,9 +24,13 @@ let market;
 let clock;
 let crowd;
 
+// For tests, and for whoever is curious in the console: the charts, how often one was asked for, and how many prices
+// came for which there is no widget.
+window.market = { points: (symbol) => widgets.get(symbol)?.points ?? [], snapshots: 0, strays: 0 };
+
 const orders = new Orders(user, (symbol) => widgets.get(symbol)?.close, showLimits);
 
-const stream = new Stream(`/events?${new URLSearchParams({ user, tab })}`, {
+const stream = (window.market.stream = new Stream(`/events?${new URLSearchParams({ user, tab })}`, {
   market(facts) {
     market = facts;
     for (const symbol of wanted) if (!stock(symbol)) wanted.delete(symbol);
@@ -46,7 +50,9 @@ const stream = new Stream(`/events?${new URLSearchParams({ user, tab })}`, {
   },
 
   price(price) {
-    widgets.get(price.symbol)?.price(price);
+    const widget = widgets.get(price.symbol);
+    if (widget) widget.price(price);
+    else window.market.strays += 1;
     orders.suggest();
   },
 
@@ -69,7 +75,7 @@ const stream = new Stream(`/events?${new URLSearchParams({ user, tab })}`, {
     for (const symbol of watching) if (!wanted.has(symbol)) ask(api.unwatch(tab, symbol));
     for (const [symbol, widget] of widgets) {
       // A chart isn't whole if the stream was cut while the snapshot was on its way: another one makes it so.
-      if (!watching.includes(symbol) || !widget.whole) ask(api.watch(tab, symbol));
+      if (!watching.includes(symbol) || !widget.whole) join(symbol);
     }
   },
 
@@ -79,7 +85,7 @@ const stream = new Stream(`/events?${new URLSearchParams({ user, tab })}`, {
     $("cut").disabled = state === "connecting" || state === "reconnecting";
     if (detail) note(state, detail);
   },
-});
+}));
 
 function add(symbol) {
   if (widgets.has(symbol)) return;
@@ -104,11 +110,17 @@ function toggle(symbol) {
   } else {
     wanted.add(symbol);
     add(symbol);
-    ask(api.watch(tab, symbol));
+    join(symbol);
   }
   $("nothing").hidden = widgets.size > 0;
   showPicker();
   showAddress();
+}
+
+/// Has a symbol on the stream, with all of its chart.
+function join(symbol) {
+  window.market.snapshots += 1;
+  ask(api.watch(tab, symbol));
 }
 
 function showPicker() {
@@ -183,6 +195,3 @@ $("same").href = `?${new URLSearchParams({ user })}`;
 $("other").href = "/";
 $("cut").addEventListener("click", () => ask(api.cut(tab)));
 showAddress();
-
-// For tests, and for whoever is curious in the console.
-window.market = { stream, widgets, ticks: (symbol) => widgets.get(symbol)?.ticks ?? [] };

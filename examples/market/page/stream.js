@@ -16,6 +16,7 @@ const REOPEN_MS = 3000;
 export class Stream {
   state = "connecting";
   missed = 0;
+  connection;
   #url;
   #handlers;
   #lastEventId = "";
@@ -41,7 +42,8 @@ export class Stream {
         handle(JSON.parse(event.data));
       });
 
-    on("hub:connected", () => {
+    on("hub:connected", ({ connection }) => {
+      this.connection = connection;
       this.missed = 0;
       this.#catchingUp = true;
       this.#gap = null;

@@ -34,9 +34,9 @@ export class Widget {
     this.#later();
   }
 
-  /// The ticks of the months in the chart, oldest first.
-  get ticks() {
-    return this.#points.filter(Boolean).map(({ tick }) => tick).sort((a, b) => a - b);
+  /// The months in the chart, oldest first.
+  get points() {
+    return this.#points.filter(Boolean).sort((a, b) => a.tick - b.tick);
   }
 
   get close() {
@@ -115,7 +115,7 @@ export class Widget {
     this.#part(".chart svg").setAttribute("aria-label", `Chart of the monthly closes of ${symbol}, ${text} in ${when}`);
 
     if (this.#onPainted && this.#last >= 0) {
-      this.#onPainted(this.ticks.length);
+      this.#onPainted(this.points.length);
       this.#onPainted = undefined;
     }
   }
