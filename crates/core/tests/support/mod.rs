@@ -7,10 +7,16 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, StreamExt as _};
 use ssehub::{ConnectRequest, Connection, Event, Hub};
+
+/// How long a test waits for what has to happen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One event as `EventSource` would dispatch it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,13 +103,26 @@ impl Tab {
         self.received.drain(..).collect()
     }
 
-    /// Waits for the next write, for as long as a healthy test may take.
+    /// Waits for the next write or the end, ten seconds at most.
     pub(crate) fn wait(&mut self) {
         let connection = self.connection.as_mut().expect("the stream is open");
-        let next = futures::executor::block_on(async { pin!(connection.next()).await });
-        match next {
+        match within("the next write", connection.next()) {
             Some(bytes) => self.take_in(&bytes),
-            None => self.over = true,
+            None => {
+                self.over = true;
+                self.connection = None;
+            }
+        }
+    }
+
+    /// Waits for an event of this name, ten seconds at most, and returns all events up to it.
+    pub(crate) fn wait_for(&mut self, name: &str) -> Vec<Received> {
+        loop {
+            if let Some(place) = self.received.iter().position(|event| event.name == name) {
+                return self.received.drain(..=place).collect();
+            }
+            assert!(!self.over, "the stream ended before an event {name}");
+            self.wait();
         }
     }
 
@@ -154,6 +173,28 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("this does not wait")
 }
 
+/// Runs a future on this thread, for ten seconds at most.
+pub(crate) fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        let left = deadline.checked_duration_since(Instant::now());
+        std::thread::park_timeout(left.unwrap_or_else(|| panic!("waited {PATIENCE:?} for: {what}")));
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Sends a message that must be taken, without giving way.
 pub(crate) fn send(hub: &Hub, audience: impl Into<ssehub::Audience>, data: &str) -> String {
     send_event(hub, audience, Event::message(data))
@@ -176,9 +217,9 @@ pub(crate) fn hub(set: impl FnOnce(ssehub::HubBuilder) -> ssehub::HubBuilder) ->
 
 /// Waits for a condition, at most ten seconds.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(std::time::Instant::now() < deadline, "waited ten seconds for: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
