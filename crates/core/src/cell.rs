@@ -96,6 +96,13 @@ impl CellState {
         }
     }
 
+    /// The reader has been given so many bytes.
+    pub(crate) fn moved(&self, pace: &Pace, bytes: usize) {
+        if let Some(turn) = self.turn {
+            pace.moved(turn, bytes);
+        }
+    }
+
     /// The reader has read all there is, or is gone.
     pub(crate) fn end_turn(&mut self, pace: &Pace, now_ms: u64) {
         if let Some(turn) = self.turn.take()

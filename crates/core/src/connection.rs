@@ -173,7 +173,8 @@ impl Stream {
             let log = hub.log.read();
             let mut state = cell.inner.lock();
             let step = self.next_step(&hub, &cell, &log, &mut state);
-            if let Step::Write(_) = step {
+            if let Step::Write(bytes) = &step {
+                state.moved(&hub.pace, bytes.len());
                 state.written_ms = hub.clock.coarse_ms();
                 state.keep_alive_due = false;
             }

@@ -73,7 +73,7 @@ impl Hub {
     /// Its cost is that of its topics and of waking few of its receivers; the others are woken behind its back. It
     /// gives way where readers that keep up have not had their turn and a quarter of what is retained was committed
     /// since: so no publisher, however fast, outruns a reader whose socket takes what it is given. It waits for turns,
-    /// never for a stalled socket, and never longer than half a second.
+    /// not for sockets that take nothing: half a second when readers stop to take anything, and never longer than ten.
     ///
     /// An event sent to a topic where nobody is is retained like any other, for who comes back.
     ///
@@ -268,8 +268,8 @@ impl Hub {
             lagged: self.inner.lagged.load(Ordering::Relaxed),
             history_events,
             history_bytes,
-            state_keys: log.state_keys,
-            state_bytes: log.state_bytes,
+            state_keys: log.state().keys,
+            state_bytes: log.state().bytes,
         }
     }
 

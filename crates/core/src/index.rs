@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::cell::Cell;
 use crate::entry::{Entry, Mark, Offset};
 use crate::fanout::Shard;
-use crate::state::State;
+use crate::state::{Size, State};
 use crate::topic::Topic;
 
 /// How many topics without subscribers, entries and keys are remembered by their mark alone. At about 100 bytes each
@@ -63,6 +63,11 @@ impl Record {
             && self.entries.is_empty()
             && self.ephemeral.is_empty()
             && self.state.as_ref().is_none_or(|state| state.is_empty())
+    }
+
+    /// What the keyed state holds.
+    pub(crate) fn state_size(&self) -> Size {
+        self.state.as_ref().map_or_else(Size::default, |state| state.size())
     }
 
     /// How many connections are subscribed.

@@ -12,6 +12,7 @@ use crate::entry::{Entry, Mark, Offset};
 use crate::history::History;
 use crate::id::{EventId, LogName, Position};
 use crate::index::{Index, Record};
+use crate::state::Size;
 use crate::sync::AtomicUsize;
 use crate::topic::{Audience, Topic};
 
@@ -88,9 +89,8 @@ pub(crate) struct Log {
     pub(crate) index: Index,
     history: History,
     state_limits: StateLimits,
-    /// Keys in all topics, and the bytes of their entries' frames.
-    pub(crate) state_keys: usize,
-    pub(crate) state_bytes: usize,
+    /// The state of all topics together.
+    state: Size,
     /// The newest offset that left the durable window.
     trimmed: Offset,
     /// The newest offset that any topic forgot.
@@ -112,8 +112,7 @@ impl Log {
             index: Index::default(),
             history,
             state_limits,
-            state_keys: 0,
-            state_bytes: 0,
+            state: Size::default(),
             trimmed: 0,
             forgotten: 0,
             reset: 0,
@@ -154,6 +153,11 @@ impl Log {
         EventId { position, log: self.name }
     }
 
+    /// The keys of all topics, and their bytes.
+    pub(crate) fn state(&self) -> Size {
+        self.state
+    }
+
     /// What is there for replay: events and bytes.
     pub(crate) fn retained(&self) -> (usize, usize) {
         if self.replays() { (self.durable.entries.len(), self.durable.bytes) } else { (0, 0) }
@@ -174,11 +178,11 @@ impl Log {
 
     /// Whether the state has room for an event of this key.
     pub(crate) fn admit(&self, audience: &Audience, key: &str, frame_bytes: usize) -> Result<(), StateRefusal> {
-        let mut bytes = self.state_bytes;
+        let mut bytes = self.state.bytes;
         for topic in &audience.topics {
             let state = self.index.find(topic).and_then(|record| record.state.as_deref());
             let older = state.and_then(|state| state.get(key));
-            let keys = state.map_or(0, |state| state.len());
+            let keys = state.map_or(0, |state| state.size().keys);
             if older.is_none() && keys >= self.state_limits.keys_per_topic {
                 return Err(StateRefusal::TooManyKeys(topic.clone()));
             }
@@ -232,9 +236,9 @@ impl Log {
             } else {
                 record.entries.push_back(Arc::clone(&entry));
                 record.newest_durable = Mark::from(&*entry);
-                let tally = update_state(record, &entry);
-                self.state_keys = self.state_keys.saturating_add_signed(tally.keys);
-                self.state_bytes = self.state_bytes.saturating_add_signed(tally.bytes);
+                let before = record.state_size();
+                update_state(record, &entry);
+                self.state = self.state.changed(before, record.state_size());
                 self.forgotten = self.forgotten.max(record.forgotten.offset);
             }
         }
@@ -268,23 +272,20 @@ impl Log {
         for &topic in &entry.topics {
             let Some(record) = self.index.get_mut(topic) else { continue };
             record.entries.pop_front();
-            let newest = entry.key.as_deref().and_then(|key| record.state.as_ref()?.get(key));
+            let newest = entry.key.as_deref().and_then(|key| record.state.as_ref()?.newest(key));
             let lost = match newest {
                 Some(newest) if newest.offset == entry.offset => entry.retract,
                 // Who is excepted from the newer one may still have needed this one.
                 Some(newest) => !newest.except.is_empty(),
                 None => true,
             };
+            let ends_key = entry.retract && newest.is_some_and(|newest| newest.offset == entry.offset);
+            if let (true, Some(key), Some(state)) = (ends_key, &entry.key, &mut record.state) {
+                state.remove(key);
+            }
             if lost {
                 record.forgotten = record.forgotten.max(Mark::from(entry));
                 self.forgotten = self.forgotten.max(entry.offset);
-                if let (true, Some(key), Some(state)) = (entry.retract, &entry.key, &mut record.state)
-                    && state.get(key).is_some_and(|newest| newest.offset == entry.offset)
-                {
-                    state.remove(key);
-                    self.state_keys -= 1;
-                    self.state_bytes -= entry.frame.bytes().len();
-                }
             }
             self.index.bury_if_empty(topic);
         }
@@ -304,8 +305,7 @@ impl Log {
         self.durable = Window::default();
         self.ephemeral = Window::default();
         self.index.forget_all(self.head);
-        self.state_keys = 0;
-        self.state_bytes = 0;
+        self.state = Size::default();
         self.trimmed = self.head.offset;
         self.forgotten = self.head.offset;
     }
@@ -318,23 +318,14 @@ impl Log {
     }
 }
 
-/// By how much the state has grown.
-#[derive(Default)]
-struct Tally {
-    keys: isize,
-    bytes: isize,
-}
-
 /// Makes `entry` the newest of its key in one topic.
-fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Tally {
-    let Some(key) = &entry.key else { return Tally::default() };
+fn update_state(record: &mut Record, entry: &Arc<Entry>) {
+    let Some(key) = &entry.key else { return };
     // A retract of a key that is not there ends nothing: it is an event like any other.
-    if entry.retract && record.state.as_ref().is_none_or(|state| state.get(key).is_none()) {
-        return Tally::default();
+    if entry.retract && record.state.as_ref().is_none_or(|state| state.newest(key).is_none()) {
+        return;
     }
-    let older = record.state.get_or_insert_default().replace(key, entry);
-    let bytes = entry.frame.bytes().len() as isize;
-    let Some(older) = older else { return Tally { keys: 1, bytes } };
+    let Some(older) = record.state.get_or_insert_default().replace(key, entry) else { return };
     if entry.except.is_empty() {
         older.supersede();
         record.supersessions += 1;
@@ -342,5 +333,4 @@ fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Tally {
         // It lived on as state alone, and not everybody gets the one that takes its place.
         record.forgotten = record.forgotten.max(Mark::from(&*older));
     }
-    Tally { keys: 0, bytes: bytes - older.frame.bytes().len() as isize }
 }

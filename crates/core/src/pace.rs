@@ -2,9 +2,12 @@
 //!
 //! Publishers spend from a budget of a quarter of what is retained. Once it is spent, a send waits until every reader
 //! that is due has had its turn, that is, has read up to the head; then the budget is new. A reader becomes due when
-//! it is woken (or opened) and has had its turn when it finds nothing more to read. One whose socket takes nothing is
-//! waited for once, for [`TURN`] at most; it is then on its own until it has caught up and [`PROBATION`] has passed.
-//! So stalled readers slow nobody, and nobody can slow a publisher by stalling again and again.
+//! it is woken (or opened) and has had its turn when it finds nothing more to read.
+//!
+//! Those who are due are waited for while they move: at least [`MOVING`] bytes together in each [`TURN`], for
+//! [`MOST_TURNS`] of these at most. Who is still due then is given up: it is on its own until it has caught up and
+//! [`PROBATION`] has passed. So sockets that take nothing cost one pause of [`TURN`], and nobody can slow a publisher by
+//! stalling again and again.
 
 use std::time::Duration;
 
@@ -14,8 +17,15 @@ use crate::history::History;
 use crate::log::EPHEMERAL_EVENTS;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
-/// The longest a publisher waits for readers before it goes on without those that did not move.
+/// How long readers that are due may stand still before publishers go on without them.
 pub(crate) const TURN: Duration = Duration::from_millis(500);
+
+/// What counts as moving: 256 KiB in each turn, for all of them together. It is far less than what a machine that is
+/// busy writes in that time, and more than a trickle.
+const MOVING: usize = 256 << 10;
+
+/// The longest wait is ten seconds: that long, everybody may be busy with reading.
+const MOST_TURNS: usize = 20;
 
 /// For how long nobody waits for a reader that let a turn pass.
 pub(crate) const PROBATION: Duration = Duration::from_secs(10);
@@ -41,6 +51,9 @@ pub(crate) struct Pace {
     round: AtomicUsize,
     due: [AtomicUsize; GENERATIONS],
     had: Notify,
+    /// What those who are due have read since the timer last looked, and how often it has in this round.
+    moved: AtomicUsize,
+    looks: AtomicUsize,
     /// Whether the timer has been asked to look at a round.
     timed: AtomicBool,
 }
@@ -57,6 +70,8 @@ impl Pace {
             round: AtomicUsize::new(0),
             due: std::array::from_fn(|_| AtomicUsize::new(0)),
             had: Notify::new(),
+            moved: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
             timed: AtomicBool::new(false),
         }
     }
@@ -77,6 +92,13 @@ impl Pace {
         turn.0 == generation
     }
 
+    /// A reader has read so many bytes.
+    pub(crate) fn moved(&self, turn: Turn, bytes: usize) {
+        if turn.0 == self.generation.load(Ordering::Relaxed) {
+            self.moved.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// An event has been committed.
     pub(crate) fn spend(&self, ephemeral: bool, bytes: usize) {
         let events = if ephemeral { &self.spent_ephemeral } else { &self.spent_events };
@@ -91,7 +113,7 @@ impl Pace {
     }
 
     /// Waits for the turns of those who are due, if the budget is spent. `time` is asked to call
-    /// [`expire`](Self::expire) with the number it is given, [`TURN`] from then.
+    /// [`look`](Self::look) with the number it is given, [`TURN`] from then.
     pub(crate) async fn give_way(&self, time: impl Fn(usize)) {
         while self.is_spent() {
             let had = self.had.notified();
@@ -100,26 +122,34 @@ impl Pace {
             let round = self.round.load(Ordering::SeqCst);
             if self.due().load(Ordering::SeqCst) == 0 {
                 self.round.fetch_add(1, Ordering::SeqCst);
+                self.looks.store(0, Ordering::Relaxed);
                 self.spent_events.store(0, Ordering::Relaxed);
                 self.spent_ephemeral.store(0, Ordering::Relaxed);
                 self.spent_bytes.store(0, Ordering::Relaxed);
                 return yield_once().await;
             }
             if !self.timed.swap(true, Ordering::SeqCst) {
+                self.moved.store(0, Ordering::Relaxed);
                 time(round);
             }
             had.await;
         }
     }
 
-    /// The time of a round is over: gives up who is still due, if anybody still waits for them. Who waits in a later
-    /// round asks for a time of its own, so nobody waits longer than two [`TURN`]s.
-    pub(crate) fn expire(&self, round: usize) {
-        self.timed.store(false, Ordering::SeqCst);
-        if self.round.load(Ordering::SeqCst) == round && self.is_spent() && self.due().load(Ordering::SeqCst) > 0 {
+    /// Looks at a round after [`TURN`]: true if it is to look again after another one. Gives up who is still due where
+    /// they did not move. Who waits in a later round asks for a look of its own.
+    #[must_use]
+    pub(crate) fn look(&self, round: usize) -> bool {
+        if self.round.load(Ordering::SeqCst) == round && self.due().load(Ordering::SeqCst) > 0 {
+            let moving = self.moved.swap(0, Ordering::Relaxed) >= MOVING;
+            if moving && self.looks.fetch_add(1, Ordering::Relaxed) < MOST_TURNS {
+                return true;
+            }
             self.generation.fetch_add(1, Ordering::SeqCst);
         }
+        self.timed.store(false, Ordering::SeqCst);
         self.had.notify_waiters();
+        false
     }
 
     /// How many of the current generation are due.

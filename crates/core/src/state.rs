@@ -1,7 +1,7 @@
 //! The keyed state of one topic: the newest event of each key.
 //!
 //! An entry stays here when retention takes it from the log's window, as in Kafka's compacted topics. A retract stands
-//! here too while it is in the window, so that it supersedes what it ends; snapshots leave it out.
+//! here too while it is in the window, so that it supersedes what it ends; it counts as no key, and snapshots leave it out.
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 use std::ops::RangeBounds;
@@ -11,27 +11,65 @@ use crate::entry::{Entry, Offset};
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    newest: HashMap<Arc<str>, Offset>,
+    keys: HashMap<Arc<str>, Newest>,
     entries: BTreeMap<Offset, Arc<Entry>>,
+    size: Size,
+}
+
+/// How many keys there are, and the bytes of their frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) keys: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Size {
+    /// What an entry adds to the state it stands in.
+    fn of(entry: &Entry) -> Self {
+        if entry.retract { Self::default() } else { Self { keys: 1, bytes: entry.frame.bytes().len() } }
+    }
+
+    /// A sum of sizes of which one part has become another.
+    pub(crate) fn changed(self, from: Self, to: Self) -> Self {
+        Self { keys: self.keys - from.keys + to.keys, bytes: self.bytes - from.bytes + to.bytes }
+    }
 }
 
 impl State {
+    pub(crate) fn size(&self) -> Size {
+        self.size
+    }
+
     /// Makes `entry` the newest of its key and returns the one it takes the place of.
     pub(crate) fn replace(&mut self, key: &Arc<str>, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
-        let older = self.newest.insert(Arc::clone(key), entry.offset);
+        let older = self.keys.insert(Arc::clone(key), entry.offset);
         let older = older.and_then(|offset| self.entries.remove(&offset));
         self.entries.insert(entry.offset, Arc::clone(entry));
+        let from = older.as_deref().map(Size::of).unwrap_or_default();
+        self.size = self.size.changed(from, Size::of(entry));
         older
     }
 
-    /// The newest entry of a key.
+    /// The newest entry of a key, be it a retract.
+    pub(crate) fn newest(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.keys.get(key).and_then(|newest| self.entries.get(&newest.offset))
+    }
+
+    /// Whether something newer than the entry at `offset` says it to everybody.
+    pub(crate) fn is_outdated(&self, key: &str, offset: Offset) -> bool {
+        self.keys.get(key).is_some_and(|newest| newest.for_all > offset)
+    }
+
+    /// The value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<Entry>> {
-        self.newest.get(key).and_then(|offset| self.entries.get(offset))
+        self.newest(key).filter(|entry| !entry.retract)
     }
 
     /// Forgets a key.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Arc<Entry>> {
-        self.newest.remove(key).and_then(|offset| self.entries.remove(&offset))
+    pub(crate) fn remove(&mut self, key: &str) {
+        let entry = self.keys.remove(key).and_then(|newest| self.entries.remove(&newest.offset));
+        let from = entry.as_deref().map(Size::of).unwrap_or_default();
+        self.size = self.size.changed(from, Size::default());
     }
 
     /// The entries of a range of offsets, oldest first.
@@ -39,11 +77,8 @@ impl State {
         self.entries.range(offsets)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.newest.len()
-    }
-
+    /// Whether there is nothing, not even a retract.
     pub(crate) fn is_empty(&self) -> bool {
-        self.newest.is_empty()
+        self.keys.is_empty()
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::cell::Cell;
 use crate::inner::Inner;
+use crate::pace::TURN;
 
 /// How often retention by age is applied while nothing is sent.
 const RETENTION_INTERVAL_MS: u64 = 1000;
@@ -23,7 +24,7 @@ pub(crate) enum Task {
     Connection(Arc<Cell>),
     /// Drop what is too old.
     Retention,
-    /// End the turns of a round of publishing.
+    /// See whether publishers still wait for the same readers.
     Round(usize),
     /// Tell somebody who waits.
     Deadline(Arc<Notify>),
@@ -106,7 +107,11 @@ fn run(task: Task, hub: &Weak<Inner>) {
     let now_ms = hub.clock.now_ms();
     match task {
         Task::Connection(cell) => hub.look_after(&cell, now_ms),
-        Task::Round(round) => hub.pace.expire(round),
+        Task::Round(round) => {
+            if hub.pace.look(round) {
+                hub.timer.set(now_ms + TURN.as_millis() as u64, Task::Round(round));
+            }
+        }
         Task::Deadline(notify) => notify.notify_one(),
         Task::Retention => {
             hub.clock.follow();
