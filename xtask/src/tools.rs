@@ -61,7 +61,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
             return Ok(candidate);
         }
     }
-    run(cargo(["install", "--locked", "cargo-deny", "--version", CARGO_DENY, "--root"]).arg(tools))?;
+    run(cargo("install --locked cargo-deny --version").arg(CARGO_DENY).arg("--root").arg(tools))?;
     Ok(own)
 }
 

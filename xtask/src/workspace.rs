@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// The root of the checkout this program was built from.
-pub(crate) fn root() -> &'static Path {
+fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
@@ -19,14 +19,11 @@ pub(crate) fn target_dir() -> PathBuf {
     root().join(target)
 }
 
-/// The cargo that runs this program, so that a toolchain override holds for what it starts.
-pub(crate) fn cargo<I, S>(args: I) -> Command
-where
-    I: IntoIterator<Item = S>,
-    S: AsRef<OsStr>,
-{
+/// A call of the cargo that runs this program, so that a toolchain override holds for what it starts. No argument in
+/// `args` has a space in it.
+pub(crate) fn cargo(args: &str) -> Command {
     let mut command = program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(args);
+    command.args(args.split_whitespace());
     command
 }
 

@@ -38,17 +38,17 @@ const PUBLISHED: &[&str] = &["ssehub", "ssehub-axum", "ssehub-actix", "ssehub-ro
 const MODEL_TEST: &str = "model";
 
 fn fmt() -> Result<Outcome> {
-    run(&mut cargo(["fmt", "--all", "--check"]))?;
+    run(&mut cargo("fmt --all --check"))?;
     Ok(Outcome::Passed)
 }
 
 fn clippy() -> Result<Outcome> {
-    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    run(&mut cargo("clippy --workspace --all-targets --all-features --keep-going -- -D warnings"))?;
     Ok(Outcome::Passed)
 }
 
 fn doc() -> Result<Outcome> {
-    run(cargo(["doc", "--workspace", "--all-features", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo("doc --workspace --all-features --no-deps --keep-going").env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
 
@@ -56,22 +56,21 @@ fn doc() -> Result<Outcome> {
 /// feature that one of them forgot; so each crate is also built as its users build it.
 fn alone() -> Result<Outcome> {
     for package in PUBLISHED {
-        run(&mut cargo(["check", "--package", package]))?;
+        run(cargo("check --package").arg(package))?;
     }
     Ok(Outcome::Passed)
 }
 
 fn test() -> Result<Outcome> {
-    run(&mut cargo(["test", "--workspace"]))?;
+    run(&mut cargo("test --workspace --no-fail-fast"))?;
     Ok(Outcome::Passed)
 }
 
 /// A target folder of its own, because `--cfg` would otherwise rebuild everything twice in each run.
 fn model() -> Result<Outcome> {
-    let target = target_dir().join("shuttle");
-    run(cargo(["test", "--release", "--package", "ssehub", "--test", MODEL_TEST, "--target-dir"])
-        .arg(target)
-        .env("RUSTFLAGS", "--cfg shuttle"))?;
+    let mut models = cargo("test --release --package ssehub --test");
+    models.arg(MODEL_TEST).arg("--target-dir").arg(target_dir().join("shuttle"));
+    run(models.env("RUSTFLAGS", "--cfg shuttle"))?;
     Ok(Outcome::Passed)
 }
 
@@ -80,7 +79,7 @@ fn browser() -> Result<Outcome> {
         DebianPackage { name: "chromium", program: "chromium" },
         DebianPackage { name: "chromium-driver", program: "chromedriver" },
     ])?;
-    run(&mut cargo(["test", "--package", "ssehub-browser", "--features", "browser"]))?;
+    run(&mut cargo("test --package ssehub-browser --features browser"))?;
     Ok(Outcome::Passed)
 }
 
