@@ -11,17 +11,8 @@ use crate::subject::Framework;
 pub enum Notice {
     /// At once, also on a quiet stream.
     AtOnce,
-    /// When it writes to the stream, at this write at the latest; on a quiet stream that is a keep-alive.
+    /// With this write to the stream, the first being 1; on a quiet stream that is a keep-alive.
     AtWrite(u32),
-}
-
-/// How a stream is framed for a client of HTTP/1.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Http10 {
-    /// The body ends with the connection, as HTTP/1.0 wants it.
-    UntilClose,
-    /// In chunks, which a client of HTTP/1.0 does not understand.
-    Chunked,
 }
 
 /// What one framework can do.
@@ -35,8 +26,8 @@ pub struct Capabilities {
     pub half_close: Notice,
     /// When a FIN is noticed that comes after bytes which are no complete request.
     pub fin_after_stray_bytes: Notice,
-    /// How HTTP/1.0 is answered.
-    pub http10: Http10,
+    /// Whether a request header is seen whose value is no UTF-8.
+    pub headers_of_any_bytes: bool,
     /// When the end of a connection is noticed over HTTP/2 in clear text, if it is spoken.
     pub http2_fin: Option<Notice>,
     /// When RST_STREAM is noticed over HTTP/2 in clear text, if it is spoken.
@@ -52,9 +43,10 @@ impl Capabilities {
                 fin: AtOnce,
                 reset: AtOnce,
                 half_close: AtOnce,
-                // hyper stops looking for the end while bytes that it does not want yet sit in its buffer.
+                // hyper stops looking for the end while bytes that it does not want yet sit in its buffer; the first
+                // write is answered by a RST, which the second one meets.
                 fin_after_stray_bytes: AtWrite(2),
-                http10: Http10::UntilClose,
+                headers_of_any_bytes: true,
                 http2_fin: Some(AtOnce),
                 http2_reset: Some(AtOnce),
             },
@@ -64,20 +56,22 @@ impl Capabilities {
                 reset: AtOnce,
                 half_close: AtOnce,
                 fin_after_stray_bytes: AtOnce,
-                http10: Http10::Chunked,
-                // The task of an HTTP/2 stream waits for its body alone.
-                http2_fin: Some(AtWrite(2)),
-                http2_reset: Some(AtWrite(2)),
+                // HttpServer::listen() speaks HTTP/1 only; listen_auto_h2c() is another method.
+                headers_of_any_bytes: true,
+                http2_fin: None,
+                http2_reset: None,
             },
             Framework::Rocket => Self {
                 // The task that reads the body learns of the end when it can hand nothing on.
-                fin: AtWrite(2),
-                reset: AtWrite(2),
-                half_close: AtWrite(2),
-                fin_after_stray_bytes: AtWrite(2),
-                http10: Http10::UntilClose,
-                http2_fin: Some(AtWrite(2)),
-                http2_reset: Some(AtWrite(2)),
+                fin: AtWrite(1),
+                reset: AtWrite(1),
+                half_close: AtWrite(1),
+                // As in hyper, and one write later that task learns of it.
+                fin_after_stray_bytes: AtWrite(3),
+                // Rocket drops such a header and says so in its log.
+                headers_of_any_bytes: false,
+                http2_fin: Some(AtWrite(1)),
+                http2_reset: Some(AtWrite(1)),
             },
         }
     }

@@ -29,7 +29,7 @@ ssehub_conformance::conformance! {
         trimming_by_age_is_told,
         without_history_whatever_was_missed_is_a_gap,
         an_id_that_proves_nothing_is_a_gap,
-        an_id_that_is_no_text_is_a_gap,
+        an_id_that_is_no_text_is_a_gap_where_it_is_seen,
         a_gap_cannot_be_lost_on_the_way,
         a_reader_that_lagged_past_retention_is_told_in_mid_stream,
     }
@@ -81,7 +81,7 @@ ssehub_conformance::conformance! {
     protocol {
         head_touches_nothing,
         a_post_opens_a_stream_too,
-        http10_is_served_as_the_framework_can,
+        http10_gets_a_stream_that_ends_with_the_connection,
         http2_carries_a_stream_where_it_is_spoken,
         a_finished_stream_leaves_the_connection_usable,
     }
@@ -124,6 +124,7 @@ ssehub_conformance::conformance! {
         the_latest_of_a_key_outlives_the_history,
         a_snapshot_and_live_have_no_seam,
         a_drop_in_the_middle_of_a_snapshot_gets_a_whole_one,
+        a_drop_in_the_middle_of_a_healing_snapshot_gets_a_whole_one,
         a_gap_is_healed_by_a_snapshot,
         a_join_may_bring_a_snapshot,
         a_retracted_key_is_in_no_snapshot,

@@ -1,10 +1,10 @@
 //! Methods and versions of HTTP.
 
 use crate::{
-    capabilities::Http10,
     client::Stream,
     http1::{Ending, Request},
     playground::events,
+    sse::Block,
     subject::Subject,
 };
 
@@ -38,24 +38,18 @@ pub async fn a_post_opens_a_stream_too(subject: Subject) {
     assert_eq!(hub.texts_seen_by(&mut stream).await, ["missed"]);
 }
 
-/// A client of HTTP/1.0 gets its stream, framed as the table says.
-pub async fn http10_is_served_as_the_framework_can(subject: Subject) {
+/// A client of HTTP/1.0 gets a stream that ends with the connection; it would not understand chunks.
+pub async fn http10_gets_a_stream_that_ends_with_the_connection(subject: Subject) {
     let hub = subject.start(&["--keep-alive", "0.3"]).await;
     let mut stream = hub.open_by(&events(&[("user", "alice")]).http10()).await;
-    let head = stream.head().clone();
-    let framing = match head.header("transfer-encoding") {
-        None => Http10::UntilClose,
-        Some(_) => Http10::Chunked,
-    };
-    assert_eq!(framing, subject.can().http10, "{head:?}");
-    assert!(head.header("content-length").is_none(), "{head:?}");
+    let head = stream.head();
+    assert!(head.header("transfer-encoding").is_none() && head.header("content-length").is_none(), "{head:?}");
     hub.send_to("user:alice", "one").await;
     assert_eq!(hub.texts_seen_by(&mut stream).await, ["one"]);
     assert_eq!(hub.disconnect("user:alice").await, 1);
     let (blocks, ending) = stream.end("the end of the stream").await;
-    assert_eq!(blocks.last().map(|block| block.name().to_owned()).as_deref(), Some("hub:closing"));
-    let expected = if framing == Http10::UntilClose { Ending::Closed } else { Ending::Finished };
-    assert_eq!(ending, expected);
+    assert_eq!(blocks.last().map(Block::name), Some("hub:closing"));
+    assert_eq!(ending, Ending::Closed);
 }
 
 /// HTTP/2 carries a stream as HTTP/1.1 does, where it is spoken in clear text.
@@ -72,7 +66,7 @@ pub async fn http2_carries_a_stream_where_it_is_spoken(subject: Subject) {
     assert_eq!(hub.seen_by(&mut stream).await.len(), 500);
     assert_eq!(hub.disconnect("user:alice").await, 1);
     let (blocks, ending) = stream.end("the end of the stream").await;
-    assert_eq!(blocks.last().map(|block| block.name().to_owned()).as_deref(), Some("hub:closing"));
+    assert_eq!(blocks.last().map(Block::name), Some("hub:closing"));
     assert_eq!(ending, Ending::Finished);
     let target = format!("/events?user=alice&lastEventId={cursor}");
     let mut stream = Stream::open_http2(hub.address(), &target).await.expect("HTTP/2 is spoken");

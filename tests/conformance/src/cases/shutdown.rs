@@ -9,6 +9,7 @@ use crate::{
     client::Stream,
     http1::{Ending, Request},
     playground::events,
+    sse::Block,
     subject::Subject,
 };
 
@@ -50,10 +51,7 @@ pub async fn sigint_ends_it_as_well(subject: Subject) {
     let mut stream = hub.open(&[]).await;
     hub.interrupt();
     let (blocks, ending) = stream.end("the end of the stream").await;
-    assert_eq!(
-        (blocks.last().map(|block| block.name().to_owned()).as_deref(), ending),
-        (Some("hub:closing"), Ending::Finished)
-    );
+    assert_eq!((blocks.last().map(Block::name), ending), (Some("hub:closing"), Ending::Finished));
     assert_eq!(hub.exit(LIMIT).await.code(), Some(0));
 }
 
