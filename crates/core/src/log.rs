@@ -272,14 +272,12 @@ impl Log {
         for &topic in &entry.topics {
             let Some(record) = self.index.get_mut(topic) else { continue };
             record.entries.pop_front();
-            let newest = entry.key.as_deref().and_then(|key| record.state.as_ref()?.newest(key));
-            let lost = match newest {
-                Some(newest) if newest.offset == entry.offset => entry.retract,
-                // Who is excepted from the newer one may still have needed this one.
-                Some(newest) => !newest.except.is_empty(),
-                None => true,
-            };
-            let ends_key = entry.retract && newest.is_some_and(|newest| newest.offset == entry.offset);
+            let keyed = entry.key.as_deref().zip(record.state.as_deref());
+            let is_newest =
+                keyed.and_then(|(key, state)| state.newest(key)).is_some_and(|it| it.offset == entry.offset);
+            let is_outdated = keyed.is_some_and(|(key, state)| state.is_outdated(key, entry.offset));
+            let ends_key = is_newest && entry.retract;
+            let lost = ends_key || !is_newest && !is_outdated;
             if let (true, Some(key), Some(state)) = (ends_key, &entry.key, &mut record.state) {
                 state.remove(key);
             }

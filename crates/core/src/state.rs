@@ -16,6 +16,14 @@ pub(crate) struct State {
     size: Size,
 }
 
+/// The newest entries of one key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Newest {
+    offset: Offset,
+    /// The newest that excepts nobody.
+    for_all: Offset,
+}
+
 /// How many keys there are, and the bytes of their frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -42,8 +50,12 @@ impl State {
 
     /// Makes `entry` the newest of its key and returns the one it takes the place of.
     pub(crate) fn replace(&mut self, key: &Arc<str>, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
-        let older = self.keys.insert(Arc::clone(key), entry.offset);
-        let older = older.and_then(|offset| self.entries.remove(&offset));
+        let newest = self.keys.entry(Arc::clone(key)).or_default();
+        let older = self.entries.remove(&newest.offset);
+        newest.offset = entry.offset;
+        if entry.except.is_empty() {
+            newest.for_all = entry.offset;
+        }
         self.entries.insert(entry.offset, Arc::clone(entry));
         let from = older.as_deref().map(Size::of).unwrap_or_default();
         self.size = self.size.changed(from, Size::of(entry));
