@@ -118,13 +118,13 @@ enum Refused {
 
 impl Refused {
     fn query(error: &QueryPayloadError) -> Self {
-        Self::Other(Refusal::request(error.status_code().as_u16(), error))
+        Self::Other(Refusal::request(error.status_code().as_u16(), error.to_string()))
     }
 
     fn json(error: &JsonPayloadError) -> Self {
         Self::Other(match error {
             JsonPayloadError::ContentType => Refusal::request(415, "the Content-Type must be application/json"),
-            error => Refusal::request(error.status_code().as_u16(), error),
+            error => Refusal::request(error.status_code().as_u16(), error.to_string()),
         })
     }
 }

@@ -109,7 +109,7 @@ fn file(asset: Asset) -> (ContentType, &'static str) {
 fn other(status: Status, _: &Request<'_>) -> Refused {
     Refused(match status {
         Status::NotFound => Refusal::NothingHere,
-        status => Refusal::request(status.code, status),
+        status => Refusal::request(status.code, status.to_string()),
     })
 }
 
@@ -139,6 +139,6 @@ impl From<json::Error<'_>> for Refused {
             json::Error::Io(_) => Status::PayloadTooLarge,
             json::Error::Parse(..) => Status::BadRequest,
         };
-        Self(Refusal::request(status.code, error))
+        Self(Refusal::request(status.code, error.to_string()))
     }
 }

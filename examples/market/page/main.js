@@ -23,6 +23,7 @@ const wanted = new Set(address.get("watch")?.split(",").filter(Boolean) ?? WATCH
 let market;
 let clock;
 let crowd;
+let asked = Promise.resolve();
 
 // For tests, and for whoever is curious in the console: the charts, how often one was asked for, and how many prices
 // came for which there is no widget.
@@ -72,7 +73,7 @@ const stream = (window.market.stream = new Stream(`/events?${new URLSearchParams
 
   // The server says what this tab watches: make that what the page shows.
   live(watching) {
-    for (const symbol of watching) if (!wanted.has(symbol)) ask(api.unwatch(tab, symbol));
+    for (const symbol of watching) if (!wanted.has(symbol)) ask(() => api.unwatch(tab, symbol));
     for (const [symbol, widget] of widgets) {
       // A chart isn't whole if the stream was cut while the snapshot was on its way: another one makes it so.
       if (!watching.includes(symbol) || !widget.whole) join(symbol);
@@ -105,7 +106,7 @@ function toggle(symbol) {
     wanted.delete(symbol);
     widgets.get(symbol).element.remove();
     widgets.delete(symbol);
-    ask(api.unwatch(tab, symbol));
+    ask(() => api.unwatch(tab, symbol));
     note("left", `${symbol}: left`);
   } else {
     wanted.add(symbol);
@@ -120,7 +121,7 @@ function toggle(symbol) {
 /// Has a symbol on the stream, with all of its chart.
 function join(symbol) {
   window.market.snapshots += 1;
-  ask(api.watch(tab, symbol));
+  ask(() => api.watch(tab, symbol));
 }
 
 function showPicker() {
@@ -174,8 +175,9 @@ function stock(symbol) {
   return market.stocks.find((stock) => stock.symbol === symbol);
 }
 
+/// Asks the server, after whatever it was asked before: requests may overtake each other otherwise.
 function ask(request) {
-  request.catch((error) => note("error", error.message));
+  asked = asked.then(request).catch((error) => note("error", error.message));
 }
 
 function random(bytes) {
@@ -193,5 +195,5 @@ function guest() {
 $("user").textContent = user;
 $("same").href = `?${new URLSearchParams({ user })}`;
 $("other").href = "/";
-$("cut").addEventListener("click", () => ask(api.cut(tab)));
+$("cut").addEventListener("click", () => ask(() => api.cut(tab)));
 showAddress();

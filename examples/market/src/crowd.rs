@@ -1,6 +1,7 @@
 //! How many watch: told to everybody when it changes, and never more than a few times a second.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,24 +37,17 @@ impl Crowd {
 }
 
 /// Counts whenever `changed` says so, and tells everybody what is new.
-pub(crate) async fn announce(hub: &Hub, prices: &Prices, changed: &Notify) -> Failure {
+pub(crate) async fn announce(hub: &Hub, prices: &Prices, changed: &Notify) -> Result<Infallible, Failure> {
     let mut told = None;
     loop {
         changed.notified().await;
         let crowd = Crowd::count(hub, prices);
         if told.as_ref() != Some(&crowd) {
-            if let Err(failure) = tell(hub, &crowd).await {
-                return failure;
-            }
+            hub.send_to_all(Event::json("crowd", &crowd)?.key("crowd")).await?;
             told = Some(crowd);
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-async fn tell(hub: &Hub, crowd: &Crowd) -> Result<(), Failure> {
-    hub.send_to_all(Event::json("crowd", crowd)?.key("crowd")).await?;
-    Ok(())
 }
 
 /// Has the crowd counted again when a stream opens or ends.

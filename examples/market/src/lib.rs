@@ -22,12 +22,15 @@ mod orders;
 pub mod page;
 mod prices;
 mod refusal;
+mod replay;
+mod seat;
 mod stop;
 mod tabs;
 
-pub use market::{Failure, MAX_BODY, Market, OpenError, Seat, Watch};
+pub use market::{Failure, MAX_BODY, Market, OpenError};
 pub use options::{Options, Rate, RateError};
 pub use orders::{NewOrder, Order, Side};
 pub use prices::{Month, Prices, PricesError, Stock};
 pub use refusal::Refusal;
+pub use seat::{Seat, Watch};
 pub use stop::stop_signal;

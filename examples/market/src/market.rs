@@ -1,21 +1,21 @@
 //! The market: a hub, what is published on it, and what its users may do.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use ssehub::{
     BuildError, ConnectRequest, Connection, Event, EventError, GroupErrorKind, Hub, SendError, SendErrorKind, Topic,
 };
 use tokio::sync::{Mutex, Notify};
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Refusal;
 use crate::crowd::{self, Doorbell};
 use crate::options::Rate;
 use crate::orders::{Book, NewOrder, Order, Status};
-use crate::prices::{Month, Prices, PricesError, Stock};
+use crate::prices::{Prices, PricesError, Stock};
+use crate::replay::Replay;
+use crate::seat::{Seat, Watch, check_user};
 use crate::tabs::Tabs;
 
 /// How long a browser waits before it reconnects: long enough to see that something was missed.
@@ -45,26 +45,6 @@ struct Inner {
     crowd_changed: Arc<Notify>,
 }
 
-/// Who opens a stream: the query of `GET /events`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Seat {
-    /// The user's name. The market vouches for whoever asks: this is where a real application has its login.
-    pub user: String,
-    /// The tab's id, drawn at random by the page.
-    pub tab: String,
-}
-
-/// What a tab is to do with a symbol: the query of `POST /watch` and `DELETE /watch`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Watch {
-    /// The tab's id.
-    pub tab: String,
-    /// The symbol of a stock.
-    pub symbol: String,
-}
-
 impl Market {
     /// Opens the market. Nothing happens on it before it is [run](Self::run).
     ///
@@ -85,13 +65,13 @@ impl Market {
 
     /// Replays the prices, answers orders and counts who watches, until the future is dropped.
     ///
-    /// It returns only if the market cannot go on, with the reason. When the hub is shut down, it just
-    /// stops.
+    /// It returns only if the market cannot go on, with the reason. When the hub is shut down, it just falls silent.
     pub async fn run(&self) -> Failure {
-        let Inner { hub, prices, tabs, crowd_changed, .. } = &*self.inner;
-        let failure = tokio::select! {
-            failure = self.inner.replay() => failure,
-            failure = crowd::announce(hub, prices, crowd_changed) => failure,
+        let Inner { hub, prices, rate, tabs, book, crowd_changed } = &*self.inner;
+        let replay = Replay { hub, prices, rate: *rate, book };
+        let Err(failure) = tokio::select! {
+            stopped = replay.run() => stopped,
+            stopped = crowd::announce(hub, prices, crowd_changed) => stopped,
             never = tabs.sweep(hub) => match never {},
         };
         match failure {
@@ -115,7 +95,7 @@ impl Market {
     /// The user or the tab cannot be one, the tab is another user's, or the hub takes no more streams.
     pub async fn connect(&self, request: ConnectRequest, seat: &Seat) -> Result<Connection, Refusal> {
         let Inner { hub, tabs, .. } = &*self.inner;
-        let (user, tab) = (check_user(&seat.user)?, check_tab(&seat.tab)?);
+        let (user, tab) = seat.check()?;
         let opened = tabs.open(hub, request.user(user).snapshot(true), user, tab)?;
         if opened.connection.is_over() {
             return Ok(opened.connection);
@@ -186,9 +166,13 @@ impl Market {
         let Inner { hub, prices, book, .. } = &*self.inner;
         check_user(&new.user)?;
         let mut book = book.lock().await;
-        let order = book.draft(new, prices)?;
-        hub.send_to_user(&order.user, order.event(&Status::Open)?).await?;
-        book.add(order.clone());
+        // In the book first: should this future be dropped while it sends, the order is answered all the same.
+        let order = book.add(new, prices)?;
+        let told = order.event(&Status::Open)?;
+        if let Err(error) = hub.send_to_user(&order.user, told).await {
+            book.withdraw(&order);
+            return Err(error.into());
+        }
         Ok(order)
     }
 
@@ -198,104 +182,10 @@ impl Market {
     }
 }
 
-impl Inner {
-    async fn replay(&self) -> Failure {
-        match self.replay_forever().await {
-            Ok(never) => match never {},
-            Err(failure) => failure,
-        }
-    }
-
-    async fn replay_forever(&self) -> Result<Infallible, Failure> {
-        let Self { hub, prices, rate, .. } = self;
-        let market = MarketFacts {
-            stocks: prices.stocks(),
-            months: (0..prices.months()).map(|number| prices.month(number)).collect(),
-            rate: rate.months_per_second(),
-        };
-        hub.send_to_all(Event::json("market", &market)?.key("market")).await?;
-        // A first lap at once, so that every chart is full from the start.
-        for tick in 0..prices.months() {
-            self.publish(tick).await?;
-        }
-        let mut time = interval(rate.period());
-        time.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut tick = prices.months();
-        loop {
-            time.tick().await;
-            self.publish(tick).await?;
-            self.settle(tick).await?;
-            tick += 1;
-        }
-    }
-
-    /// Tells all what month it is, and each symbol's group its close.
-    ///
-    /// The key of a close is its month: the newest event of each key is then a chart of one whole lap, the months of
-    /// this lap followed by the rest of the last one.
-    async fn publish(&self, tick: usize) -> Result<(), Failure> {
-        let Self { hub, prices, .. } = self;
-        let number = prices.number(tick);
-        let month = prices.month(number);
-        hub.send_to_all(Event::json("clock", &Clock { tick, month })?.key("clock")).await?;
-        for stock in prices.stocks() {
-            if let Some(close) = stock.close(number) {
-                let price = Event::json("price", &Price { symbol: stock.symbol, tick, month, close })?;
-                hub.send_to_group(stock.symbol, price.key(month.to_string())).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Answers the orders that the closes of this tick cross.
-    async fn settle(&self, tick: usize) -> Result<(), Failure> {
-        let mut book = self.book.lock().await;
-        for (order, status) in book.settle(&self.prices, tick) {
-            self.hub.send_to_user(&order.user, order.event(&status)?).await?;
-        }
-        Ok(())
-    }
-}
-
-/// What doesn't change: the data of `market`.
-#[derive(Serialize)]
-struct MarketFacts<'a> {
-    stocks: &'a [Stock],
-    months: Vec<Month>,
-    rate: f64,
-}
-
-/// The data of `clock`.
-#[derive(Serialize)]
-struct Clock {
-    tick: usize,
-    month: Month,
-}
-
-/// The data of `price`.
-#[derive(Serialize)]
-struct Price {
-    symbol: &'static str,
-    tick: usize,
-    month: Month,
-    close: f64,
-}
-
 /// The data of `tab`.
 #[derive(Serialize)]
 struct TabFacts {
     watching: Vec<&'static str>,
-}
-
-fn check_user(user: &str) -> Result<&str, Refusal> {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let fits = (1..=32).contains(&user.chars().count());
-    if fits && user.chars().all(allowed) { Ok(user) } else { Err(Refusal::User) }
-}
-
-fn check_tab(tab: &str) -> Result<&str, Refusal> {
-    let fits = (16..=64).contains(&tab.len());
-    if fits && tab.chars().all(|c| c.is_ascii_alphanumeric()) { Ok(tab) } else { Err(Refusal::Tab) }
 }
 
 /// Why the market cannot open.

@@ -75,8 +75,8 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// Makes an order of what is asked for; it isn't in the book yet.
-    pub(crate) fn draft(&mut self, new: NewOrder, prices: &Prices) -> Result<Order, Refusal> {
+    /// Takes an order into the book: the next close is the first that may cross it.
+    pub(crate) fn add(&mut self, new: NewOrder, prices: &Prices) -> Result<Order, Refusal> {
         let stock = prices.stock(&new.symbol).ok_or_else(|| Refusal::symbol(prices))?;
         if !(new.limit > 0.0 && new.limit <= MAX_LIMIT) {
             return Err(Refusal::Limit);
@@ -89,19 +89,21 @@ impl Book {
             return Err(Refusal::TooManyOrders);
         }
         self.last_id += 1;
-        Ok(Order {
+        let order = Order {
             id: self.last_id,
             symbol: stock.symbol,
             side: new.side,
             limit: new.limit,
             user: new.user,
             placed: self.tick,
-        })
+        };
+        self.open.push(order.clone());
+        Ok(order)
     }
 
-    /// Takes an order into the book: the next close is the first that may cross it.
-    pub(crate) fn add(&mut self, order: Order) {
-        self.open.push(order);
+    /// Takes out an order that its user could not be told of.
+    pub(crate) fn withdraw(&mut self, order: &Order) {
+        self.open.retain(|open| open.id != order.id);
     }
 
     /// Takes out and returns the orders that the closes of a tick cross, and those that have seen a whole lap of
@@ -164,19 +166,12 @@ mod tests {
         NewOrder { user: user.to_owned(), symbol: "AAPL".to_owned(), side, limit }
     }
 
-    fn place(book: &mut Book, prices: &Prices, order: NewOrder) -> u64 {
-        let order = book.draft(order, prices).unwrap();
-        let id = order.id;
-        book.add(order);
-        id
-    }
-
     #[test]
     fn an_order_is_filled_by_the_first_close_that_crosses_its_limit() {
         // Apple closes at 25.94, 28.66, 33.95, 31.01, 21.00.
         let (prices, mut book) = (Prices::load().unwrap(), Book::default());
-        let sell = place(&mut book, &prices, new("alice", Side::Sell, 30.0));
-        let buy = place(&mut book, &prices, new("bob", Side::Buy, 21.0));
+        let sell = book.add(new("alice", Side::Sell, 30.0), &prices).unwrap().id;
+        let buy = book.add(new("bob", Side::Buy, 21.0), &prices).unwrap().id;
         let filled = |close, month| vec![Status::Filled { close, month: prices.month(month) }];
         let mut settle = |tick| -> (Vec<u64>, Vec<Status>) {
             book.settle(&prices, tick).into_iter().map(|(order, status)| (order.id, status)).unzip()
@@ -192,7 +187,7 @@ mod tests {
     fn an_order_that_no_close_of_a_whole_lap_crosses_expires() {
         let (prices, mut book) = (Prices::load().unwrap(), Book::default());
         assert_eq!(book.settle(&prices, 50), []);
-        place(&mut book, &prices, new("alice", Side::Buy, 1.0));
+        book.add(new("alice", Side::Buy, 1.0), &prices).unwrap();
         assert_eq!(book.settle(&prices, 172), []);
         let settled = book.settle(&prices, 173);
         assert_eq!(settled.iter().map(|(_, status)| status).collect::<Vec<_>>(), [&Status::Expired]);
@@ -202,14 +197,14 @@ mod tests {
     fn orders_are_bounded_for_each_user_and_in_all() {
         let (prices, mut book) = (Prices::load().unwrap(), Book::default());
         for _ in 0..MAX_PER_USER {
-            place(&mut book, &prices, new("alice", Side::Buy, 1.0));
+            book.add(new("alice", Side::Buy, 1.0), &prices).unwrap();
         }
-        let refused = book.draft(new("alice", Side::Buy, 1.0), &prices);
+        let refused = book.add(new("alice", Side::Buy, 1.0), &prices);
         assert!(matches!(refused, Err(Refusal::TooManyOrders)));
         for user in MAX_PER_USER..MAX_OPEN {
-            place(&mut book, &prices, new(&format!("user{user}"), Side::Buy, 1.0));
+            book.add(new(&format!("user{user}"), Side::Buy, 1.0), &prices).unwrap();
         }
-        let refused = book.draft(new("bob", Side::Buy, 1.0), &prices);
+        let refused = book.add(new("bob", Side::Buy, 1.0), &prices);
         assert!(matches!(refused, Err(Refusal::BookFull)));
     }
 
@@ -217,11 +212,11 @@ mod tests {
     fn a_limit_that_is_no_price_and_a_symbol_that_is_no_stock_are_refused() {
         let (prices, mut book) = (Prices::load().unwrap(), Book::default());
         for limit in [0.0, -1.0, MAX_LIMIT * 2.0, f64::NAN, f64::INFINITY] {
-            let refused = book.draft(new("alice", Side::Buy, limit), &prices);
+            let refused = book.add(new("alice", Side::Buy, limit), &prices);
             assert!(matches!(refused, Err(Refusal::Limit)), "{limit}");
         }
         let unknown = NewOrder { symbol: "aapl".to_owned(), ..new("alice", Side::Buy, 1.0) };
-        let refused = book.draft(unknown, &prices).unwrap_err();
+        let refused = book.add(unknown, &prices).unwrap_err();
         assert_eq!(refused.to_string(), "`symbol` must be one of AAPL, AMZN, GOOG, IBM, MSFT");
     }
 }

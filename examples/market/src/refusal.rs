@@ -70,8 +70,8 @@ impl Refusal {
     }
 
     /// A request that the framework could not make sense of.
-    pub fn request(status: u16, error: impl ToString) -> Self {
-        Self::Request { status, error: error.to_string() }
+    pub fn request(status: u16, error: impl Into<String>) -> Self {
+        Self::Request { status, error: error.into() }
     }
 
     /// The HTTP status to answer with.

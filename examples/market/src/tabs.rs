@@ -5,6 +5,7 @@
 //! the request, the replay after that id has their events too.
 
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -104,7 +105,7 @@ impl Tabs {
     }
 
     /// Forgets tabs that have been without a stream for long, for ever.
-    pub(crate) async fn sweep(&self, hub: &Hub) -> std::convert::Infallible {
+    pub(crate) async fn sweep(&self, hub: &Hub) -> Infallible {
         loop {
             tokio::time::sleep(SWEEP).await;
             self.forget(hub, Instant::now());

@@ -14,9 +14,8 @@ fn assert_whole(points: &[Point], symbol: &str) {
     let prices = Prices::load().unwrap();
     let stock = prices.stock(symbol).unwrap();
     let first = points.first().unwrap().tick;
-    let expected: Vec<Point> = (first..first + LAP)
-        .map(|tick| Point { tick, close: stock.close(prices.number(tick)).unwrap() })
-        .collect();
+    let expected: Vec<Point> =
+        (first..first + LAP).map(|tick| Point { tick, close: stock.close(prices.number(tick)).unwrap() }).collect();
     assert_eq!(points, expected, "the months in the chart of {symbol}");
 }
 
@@ -70,7 +69,8 @@ pub(crate) async fn a_widget_is_added_to_and_removed_from_the_open_stream(server
     let points = page.points("IBM").await;
     assert_whole(&points, "IBM");
     page.wait_for_tick("IBM", points.last().unwrap().tick).await;
-    let watched = |symbol, n| format!("return document.querySelector('[data-pick={symbol}]').dataset.watchers === '{n}'");
+    let watched =
+        |symbol, n| format!("return document.querySelector('[data-pick={symbol}]').dataset.watchers === '{n}'");
     page.wait_for("one tab to watch IBM", &watched("IBM", 1)).await;
 
     page.click("[data-symbol=AAPL] .close").await;

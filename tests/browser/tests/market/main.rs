@@ -3,6 +3,8 @@
 //! Each test has a server, a driver and a browser of its own. The page shows the tests what it knows as `window.market`;
 //! the tests wait for it, and click and read what a person would.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, also outside the test functions")]
+
 mod browser;
 mod cases;
 mod page;
