@@ -9,6 +9,7 @@ pub mod keep_alive;
 pub mod lifecycle;
 pub mod memory;
 pub mod names;
+pub mod observation;
 pub mod opening;
 pub mod order;
 pub mod privacy;

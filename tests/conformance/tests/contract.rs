@@ -35,6 +35,7 @@ ssehub_conformance::conformance! {
     }
     groups {
         a_connection_gets_what_comes_while_it_is_a_member,
+        what_was_sent_before_a_leave_is_read_after_it,
         a_member_that_joins_again_gets_each_event_once,
         leaving_a_strange_group_is_no_error,
         a_user_joins_with_every_connection_now_and_later,
@@ -60,6 +61,11 @@ ssehub_conformance::conformance! {
         an_odd_user_id_reaches_that_user_alone,
         an_odd_group_name_reaches_that_group_alone,
         the_empty_name_is_nobody_else,
+    }
+    observation {
+        stats_follow_what_happens,
+        publishing_to_users_goes_round,
+        health_and_metrics_are_served,
     }
     opening {
         a_stream_opens_with_retry_cursor_and_connection,
@@ -93,6 +99,7 @@ ssehub_conformance::conformance! {
         data_beyond_the_limit_is_refused,
         the_limit_for_data_can_be_set,
         a_senseless_request_is_refused,
+        a_name_that_is_too_long_is_refused,
         an_unknown_path_is_not_found,
     }
     replay {
@@ -121,6 +128,8 @@ ssehub_conformance::conformance! {
         a_stalled_reader_gets_the_newest_instead_of_the_backlog,
         a_key_belongs_to_its_topic,
         a_snapshot_is_the_latest_of_each_key,
+        an_empty_snapshot_tells_its_cursor,
+        a_large_snapshot_is_complete,
         the_latest_of_a_key_outlives_the_history,
         a_snapshot_and_live_have_no_seam,
         a_drop_in_the_middle_of_a_snapshot_gets_a_whole_one,

@@ -8,5 +8,6 @@ ssehub_conformance::conformance! {
     }
     memory {
         stalled_readers_cost_no_memory_and_slow_nobody,
+        stalled_replays_cost_no_memory,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     http1::Request,
     playground::{Pair, Playground, events},
     subject::Subject,
-    wait::{PATIENCE, until},
+    wait::{PATIENCE, until, within},
 };
 
 const ALICE: &[Pair<'_>] = &[("user", "alice"), ("group", "news")];
@@ -153,8 +153,7 @@ pub async fn a_storm_of_aborted_connects_leaves_no_ghost(subject: Subject) {
         let length = if attempt % 3 == 0 { request.len() / 2 } else { request.len() };
         tokio::io::AsyncWriteExt::write_all(&mut socket, &request[..length]).await.expect("the socket is open");
         if attempt % 3 == 2 {
-            tokio::task::yield_now().await;
-            socket.readable().await.expect("the answer comes");
+            within(PATIENCE, "the answer", socket.readable()).await.expect("the answer comes");
         }
         if attempt % 2 == 0 {
             socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("linger can be set");

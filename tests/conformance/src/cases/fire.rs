@@ -5,10 +5,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -124,7 +120,7 @@ struct Got {
 }
 
 /// Reads until the event `end`, over as many connections as the cuts make necessary.
-async fn read(address: SocketAddr, reader: usize, seed: u64, opened: Arc<AtomicBool>) -> Got {
+async fn read(address: SocketAddr, reader: usize, seed: u64) -> Got {
     let mut random = StdRng::seed_from_u64(seed.rotate_left(32) ^ reader as u64);
     let (user, group) = identity(reader);
     let (user, group) = (user.to_string(), group.to_string());
@@ -145,7 +141,6 @@ async fn read(address: SocketAddr, reader: usize, seed: u64, opened: Arc<AtomicB
             1 => stream.fin().await,
             _ => drop(stream),
         }
-        opened.store(true, Ordering::Relaxed);
         stream = Stream::open(address, &request.clone().header("last-event-id", held)).await;
         got.connections += 1;
     }
@@ -182,10 +177,9 @@ pub async fn readers_that_are_cut_at_random_see_every_event_once_and_in_order(su
     println!("SSEHUB_SEED={seed}");
     let hub: Playground =
         subject.start(&["--history-events", "1000000", "--history-bytes", "1000000000", "--keep-alive", "0.5"]).await;
-    let was_cut = Arc::new(AtomicBool::new(false));
     let mut readers = tokio::task::JoinSet::new();
     for reader in 0..READERS {
-        readers.spawn(read(hub.address(), reader, seed, was_cut.clone()));
+        readers.spawn(read(hub.address(), reader, seed));
     }
     let mut publishers = tokio::task::JoinSet::new();
     for publisher in 0..PUBLISHERS {

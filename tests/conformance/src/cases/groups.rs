@@ -1,6 +1,10 @@
 //! Joining and leaving while a stream is open.
 
-use crate::{http1::Request, playground::path, subject::Subject};
+use crate::{
+    http1::Request,
+    playground::{events, path},
+    subject::Subject,
+};
 
 /// From the join on, and not before; until the leave, and not after.
 pub async fn a_connection_gets_what_comes_while_it_is_a_member(subject: Subject) {
@@ -17,6 +21,23 @@ pub async fn a_connection_gets_what_comes_while_it_is_a_member(subject: Subject)
     hub.join("news", &connection).await;
     hub.send_to("group:news", "again").await;
     assert_eq!(hub.texts_seen_by(&mut stream).await, ["while", "again"]);
+}
+
+/// Membership counts when an event is sent, not when it is read: a reader that is behind loses nothing by a leave.
+pub async fn what_was_sent_before_a_leave_is_read_after_it(subject: Subject) {
+    let hub = subject.start(&["--keep-alive", "3600"]).await;
+    let mut stream = hub.open_by(&events(&[("group", "news")]).receive_buffer(4096)).await;
+    let connection = stream.connection();
+    // 16 MB are more than any socket holds, so that the hub has read no further when the member leaves.
+    hub.publish(&format!("connection:{connection}"), 256, 65_536).await;
+    hub.send_to("group:news", "member").await;
+    hub.leave("news", &connection).await;
+    hub.send_to("group:news", "no member").await;
+    hub.join("news", &connection).await;
+    hub.send_to("group:news", "member again").await;
+    let seen = hub.texts_seen_by(&mut stream).await;
+    assert_eq!(seen.len(), 256 + 2);
+    assert_eq!(seen[256..], ["member", "member again"]);
 }
 
 /// Joining twice is joining once.

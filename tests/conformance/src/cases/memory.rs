@@ -63,3 +63,26 @@ pub async fn stalled_readers_cost_no_memory_and_slow_nobody(subject: Subject) {
     })
     .await;
 }
+
+/// One batch at a time, in replay too: clients that ask for everything and read nothing get no copy of it.
+pub async fn stalled_replays_cost_no_memory(subject: Subject) {
+    const REPLAYS: u64 = 200;
+    let bytes = HISTORY.to_string();
+    let hub = subject.start(&["--history-bytes", &bytes, "--keep-alive", "3600"]).await;
+    let start = hub.send_to("all", "start").await;
+    hub.publish("all", 6000, EVENT_BYTES).await;
+    let before = hub.process().resident_bytes();
+    let mut stalled = Vec::new();
+    for _ in 0..REPLAYS {
+        stalled.push(hub.open_by(&events(&[]).header("last-event-id", start.as_str()).receive_buffer(4096)).await);
+    }
+    let mut healthy = hub.resume(&[], &start).await;
+    healthy.forget_bytes();
+    for number in 0..6000 {
+        assert_eq!(counter(healthy.event("the next event").await.text()), number);
+    }
+    let grown = hub.process().resident_bytes().saturating_sub(before);
+    let bound = REPLAYS * PER_STALLED + SLACK;
+    println!("grown by {} KiB of {} KiB, from {} KiB", grown / 1024, bound / 1024, before / 1024);
+    assert!(grown <= bound, "memory grew by {grown} bytes, more than {bound}");
+}

@@ -18,6 +18,10 @@ async fn answer(hub: &Playground, parameters: &[Pair<'_>], id: &str) -> Vec<(Str
     seen.into_iter().map(line).collect()
 }
 
+fn parse(id: &str) -> Position {
+    Position::parse(id).expect("an id is ms-seq-log")
+}
+
 /// Whoever comes back as somebody else gets that one's events, and nothing of the one that it was.
 pub async fn an_id_shows_nothing_that_is_not_ones_own(subject: Subject) {
     let hub = subject.start(&[]).await;
@@ -43,10 +47,10 @@ pub async fn a_strangers_id_is_answered_like_any_other_place(subject: Subject) {
     hub.send_to("all", "first").await;
     let secret = hub.send_to("user:bob", "a secret of bob").await;
     // A place in the same log, just beside the secret, that no event has.
-    let position = Position::parse(&secret).expect("an id");
+    let position = parse(&secret);
     let unknown = Position { place: (position.place.0, position.place.1 + 1000), log: position.log };
-    // Ids are of one millisecond at least, so that both places lie before what follows.
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    // What follows is of a later millisecond, so that both places lie before it.
+    while parse(&hub.send_to("user:bob", "for bob").await).place.0 == position.place.0 {}
     hub.send_to("user:alice", "for alice").await;
     hub.send_to("all", "for all").await;
     let alice: &[Pair<'_>] = &[("user", "alice")];

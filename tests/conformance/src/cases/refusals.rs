@@ -2,7 +2,7 @@
 
 use crate::{
     http1::{Request, Response},
-    playground::{Pair, Playground, events, query},
+    playground::{Pair, Playground, events, path, query},
     subject::Subject,
 };
 
@@ -124,7 +124,8 @@ pub async fn a_user_with_too_many_connections_is_refused_alone(subject: Subject)
 }
 
 async fn post(hub: &Playground, path: &str, parameters: &[Pair<'_>], body: &[u8]) -> Response {
-    hub.request(Request::new("POST", format!("{path}{}", query(parameters))).body(body)).await
+    let query = if parameters.is_empty() { String::new() } else { query(parameters) };
+    hub.request(Request::new("POST", format!("{path}{query}")).body(body)).await
 }
 
 /// Data up to the limit passes, one byte more does not.
@@ -163,6 +164,9 @@ pub async fn a_senseless_request_is_refused(subject: Subject) {
         ("/send", &[("to", "all"), ("event", "a\0b")]),
         ("/send", &[("to", "all"), ("event", "x\n\ndata: forged")]),
         ("/send", &[("to", "all"), ("ephemeral", "perhaps")]),
+        // What leaves nothing behind cannot be the latest of a key.
+        ("/send", &[("to", "all"), ("ephemeral", "true"), ("key", "k")]),
+        ("/send", &[("event", "to is missing")]),
         ("/publish", &[("to", "planet"), ("count", "1")]),
         ("/publish", &[("to", "all"), ("count", "many")]),
         ("/publish", &[("to", "all"), ("count", "-1")]),
@@ -174,6 +178,27 @@ pub async fn a_senseless_request_is_refused(subject: Subject) {
     assert_refused(&post(&hub, "/send", &[("to", "all")], b"\xff\xfe").await, 400, "data that is no text");
     assert_refused(&hub.request(events(&[("snapshot", "perhaps")])).await, 400, "snapshot=perhaps");
     assert_eq!(hub.seen_by(&mut stream).await, [], "a refused request sends nothing");
+}
+
+/// A name of any length is answered; one that is far too long is refused, and costs nobody a thing.
+pub async fn a_name_that_is_too_long_is_refused(subject: Subject) {
+    let hub = subject.start(&[]).await;
+    let (long, too_long) = ("n".repeat(400), "n".repeat(4000));
+    let mut stream = hub.open(&[("user", &long), ("group", &long)]).await;
+    hub.join(&long, &stream.connection()).await;
+    hub.send_to(&format!("user:{long}"), "long").await;
+    assert_eq!(hub.texts_seen_by(&mut stream).await, ["long"]);
+    assert_refused(&hub.request(events(&[("user", &too_long)])).await, 400, "a user");
+    assert_refused(&hub.request(events(&[("group", &too_long)])).await, 400, "a group");
+    let target = format!("group:{too_long}");
+    assert_refused(&post(&hub, "/send", &[("to", &target)], b"x").await, 400, "a target");
+    assert_refused(&post(&hub, "/send", &[("to", "all"), ("except", &target)], b"x").await, 400, "an exception");
+    assert_refused(&post(&hub, "/send", &[("to", "all"), ("event", &too_long)], b"x").await, 400, "an event's name");
+    assert_refused(&post(&hub, "/send", &[("to", "all"), ("key", &too_long)], b"x").await, 400, "a key");
+    let path = path(&["groups", &too_long, "connections", &stream.connection()]);
+    assert_refused(&post(&hub, &path, &[], b"").await, 400, "a group to join");
+    assert_eq!(hub.stat("connections").await, 1);
+    assert_eq!(hub.seen_by(&mut stream).await, []);
 }
 
 /// What is not there: 404.

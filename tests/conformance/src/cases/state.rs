@@ -1,5 +1,7 @@
 //! Keys: conflation, compaction, snapshots; and ephemeral events, which leave no state at all.
 
+use std::collections::BTreeMap;
+
 use crate::{
     client::Stream,
     http1::Request,
@@ -103,6 +105,47 @@ pub async fn a_snapshot_is_the_latest_of_each_key(subject: Subject) {
     assert_eq!(split(&seen), (vec!["MSFT 1", "AAPL 2"], vec!["live"]));
     let mut stream = hub.open(NEWS).await;
     assert_eq!(hub.seen_by(&mut stream).await, [], "who asks for no snapshot gets none");
+}
+
+/// A snapshot of nothing tells the cursor all the same.
+pub async fn an_empty_snapshot_tells_its_cursor(subject: Subject) {
+    let hub = subject.start(&["--keep-alive", "3600"]).await;
+    let mut stream = hub.open(SNAPSHOT).await;
+    while stream.last_event_id().is_empty() {
+        let block = stream.block("the cursor").await;
+        assert!(block.is_cursor(), "{block:?}");
+    }
+    hub.send_to("group:news", "while away").await;
+    let mut stream = hub.resume(SNAPSHOT, stream.last_event_id()).await;
+    assert_eq!(hub.texts_seen_by(&mut stream).await, ["while away"]);
+}
+
+/// A snapshot that is far larger than one batch is complete, whatever changes while it is read.
+pub async fn a_large_snapshot_is_complete(subject: Subject) {
+    const KEYS: usize = 400;
+    let hub = subject.start(&[]).await;
+    let mut client = hub.client();
+    let mut set = async |key: usize, round: usize| {
+        let target = format!("/send{}", query(&[("to", "group:news"), ("key", &key.to_string())]));
+        let request = Request::new("POST", target).body(format!("{key} {round} {}", "_".repeat(1000)));
+        assert_eq!(client.request(&request).await.expect("an answer").head.status, 200);
+    };
+    for key in 0..KEYS {
+        set(key, 0).await;
+    }
+    let (mut stream, ()) = tokio::join!(hub.open(SNAPSHOT), async {
+        for key in (0..KEYS).step_by(7) {
+            set(key, 1).await;
+        }
+    });
+    let mut state = BTreeMap::new();
+    for event in hub.seen_by(&mut stream).await {
+        let numbers: Vec<usize> =
+            event.text().split(' ').take(2).map(|number| number.parse().expect("a number")).collect();
+        let older = state.insert(numbers[0], numbers[1]);
+        assert!(older.is_none_or(|older| older < numbers[1]), "key {} came twice", numbers[0]);
+    }
+    assert!(state.into_iter().eq((0..KEYS).map(|key| (key, usize::from(key % 7 == 0)))));
 }
 
 /// Retention never drops the latest of a key.
