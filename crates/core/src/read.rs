@@ -118,12 +118,18 @@ impl<'l> Reader<'l> {
 
     /// Whether an entry is for this stream.
     fn wants(&self, entry: &Entry, cursor: &Cursor) -> bool {
-        !entry.is_superseded()
+        !self.is_superseded(entry)
             && entry.topics.iter().any(|topic| self.subscriptions.covers(*topic, entry.offset))
             && !(entry.ephemeral && entry.offset <= cursor.live_from)
             && !(entry.offset <= cursor.snapshot && entry.key.is_some() && !entry.retract)
             && cursor.ahead.is_none_or(|ahead| entry.position > ahead)
             && !self.is_excepted(entry)
+    }
+
+    /// Whether a newer event says it all to this stream: not if it has left since, for that one may not be its own.
+    fn is_superseded(&self, entry: &Entry) -> bool {
+        let stays_in = |topic| self.subscriptions.open(topic).is_some_and(|open| open.since < entry.offset);
+        entry.is_superseded() && entry.topics.iter().any(|topic| stays_in(*topic))
     }
 
     fn is_excepted(&self, entry: &Entry) -> bool {
@@ -191,7 +197,8 @@ impl<'l> Reader<'l> {
         limit: Offset,
     ) -> Batch {
         let mut entries: SmallVec<[&Entry; 32]> = SmallVec::new();
-        let (mut bytes, mut shareable, mut reached) = (0, true, limit);
+        // Who has left a topic may need what is superseded for others.
+        let (mut bytes, mut shareable, mut reached) = (0, self.subscriptions.closed() == 0, limit);
         for (scanned, entry) in ring.take_while(|entry| entry.offset <= until).enumerate() {
             // What is left out for this reader alone makes the rest no block for others.
             shareable &= entry.except.is_empty() && entry.offset > cursor.snapshot;

@@ -156,7 +156,8 @@ impl Requested {
             } else if record.forgotten.offset > subscription.since {
                 gap = Some(GapReason::Trimmed);
             }
-            if !log.replays() && record.newest_durable.position > id.position {
+            let newest = record.newest_durable;
+            if !log.replays() && newest.position > id.position && newest.offset > subscription.since {
                 gap = Some(GapReason::NoHistory);
             }
             // What lives on as state alone is in no window.
