@@ -23,7 +23,7 @@
 //!
 //! #[launch]
 //! fn rocket() -> _ {
-//!     let shutdown = Shutdown::within(Duration::from_secs(5));
+//!     let shutdown = Shutdown::within(Duration::from_secs(2));
 //!     rocket::build().attach(SseHub::fairing(Hub::new(), shutdown)).mount("/", routes![events, say])
 //! }
 //! ```
@@ -38,7 +38,9 @@
 //! - **behind a cut link**: only the kernel's timeouts tell, and Rocket binds its socket itself, so they are the
 //!   system's (`net.ipv4.tcp_retries2` and its like), about 15 minutes by default.
 //! - **here at shutdown**: the fairing ends all streams and waits for them: each client gets `hub:closing` and a
-//!   finished response, and Rocket stops at once instead of waiting for `shutdown.grace` and `shutdown.mercy`.
+//!   finished response, and Rocket stops at once instead of waiting for `shutdown.grace` and `shutdown.mercy`. Those
+//!   (2 and 3 s unless set) still cut off clients that do not read, so a hub's deadline beyond `grace` needs a longer
+//!   `grace`.
 //! - **asking with `HEAD`**: a `#[get]` route answers it with the headers alone; nothing is registered.
 //!
 //! # What to know about Rocket

@@ -14,7 +14,7 @@ use crate::lifecycle::Lifecycle;
 ///
 /// It believes whoever asks (?user=), so it is for trying and testing only.
 #[derive(Debug, Parser)]
-#[command(name = "ssehub-playground", version)]
+#[command(name = "ssehub-playground", version, allow_negative_numbers = true)]
 pub(crate) struct Options {
     /// The web framework to serve with.
     #[arg(long, value_enum)]

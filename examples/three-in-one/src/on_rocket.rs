@@ -21,8 +21,7 @@ async fn send(hub: &State<Hub>, to: &str, text: String) -> Result<String, String
 }
 
 pub(crate) async fn serve(address: SocketAddr, hub: Hub) -> Result<(), Box<dyn Error>> {
-    let config =
-        Config { address: address.ip(), port: address.port(), log_level: LogLevel::Critical, ..Config::default() };
+    let config = Config { address: address.ip(), port: address.port(), log_level: LogLevel::Off, ..Config::default() };
     let announce = AdHoc::on_liftoff("announce", |rocket| {
         Box::pin(async move { println!("Rocket on http://{}:{}", rocket.config().address, rocket.config().port) })
     });

@@ -57,8 +57,8 @@ fn build(options: &Options, playground: Playground) -> Rocket<Build> {
         port: options.listen.port(),
         workers: options.workers(),
         log_level: LogLevel::Off,
-        // The signals are handled here, and the fairing ends all streams.
-        shutdown: Shutdown { ctrlc: false, signals: [].into(), grace: 1, mercy: 1, ..Shutdown::default() },
+        // The signals are handled here. The fairing ends all streams, and Rocket may not cut them off before.
+        shutdown: Shutdown { ctrlc: false, signals: [].into(), grace: 2, mercy: 1, ..Shutdown::default() },
         ..Config::default()
     };
     let api = [Method::Get, Method::Post, Method::Put, Method::Delete, Method::Patch, Method::Options]
