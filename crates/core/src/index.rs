@@ -41,6 +41,8 @@ pub(crate) struct Record {
     pub(crate) newest_durable: Mark,
     /// The newest entry that retention took and nothing supersedes.
     pub(crate) forgotten: Mark,
+    /// Which of the log's losses was the newest here.
+    pub(crate) loss: u64,
     /// How many entries have been superseded: what was assembled before the last of them is out of date.
     pub(crate) supersessions: u64,
     /// The subscribers, by the runtime that polls them.
@@ -78,6 +80,12 @@ impl Record {
     /// The connections that are subscribed.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<Cell>> {
         self.parties.iter().flat_map(|party| party.members.iter().map(|(_, cell)| cell))
+    }
+
+    /// Notes that the entry at `mark` is gone.
+    pub(crate) fn lose(&mut self, mark: Mark, loss: u64) {
+        self.forgotten = self.forgotten.max(mark);
+        self.loss = loss;
     }
 
     pub(crate) fn subscribe(&mut self, cell: &Arc<Cell>) -> Seat {
@@ -154,6 +162,7 @@ impl Index {
             newest: forgotten.offset,
             newest_durable: forgotten,
             forgotten,
+            loss: 0,
             supersessions: 0,
             parties: SmallVec::new(),
             subscribers: 0,
@@ -222,7 +231,7 @@ impl Index {
     }
 
     /// Every topic forgets all it had, up to `mark`: the log is another one now.
-    pub(crate) fn forget_all(&mut self, mark: Mark) {
+    pub(crate) fn forget_all(&mut self, mark: Mark, loss: u64) {
         self.graves.clear();
         self.burials.clear();
         self.floor = mark;
@@ -234,7 +243,7 @@ impl Index {
                 record.state = None;
                 record.newest = mark.offset;
                 record.newest_durable = mark;
-                record.forgotten = mark;
+                record.lose(mark, loss);
                 record.supersessions += 1;
             }
             self.bury_if_empty(key);

@@ -95,6 +95,8 @@ pub(crate) struct Log {
     trimmed: Offset,
     /// The newest offset that any topic forgot.
     forgotten: Offset,
+    /// How often a topic forgot something.
+    losses: u64,
     /// Readers before this offset read another log.
     reset: Offset,
     pub(crate) published: u64,
@@ -115,6 +117,7 @@ impl Log {
             state: Size::default(),
             trimmed: 0,
             forgotten: 0,
+            losses: 0,
             reset: 0,
             published: 0,
         }
@@ -139,6 +142,10 @@ impl Log {
 
     pub(crate) fn forgotten(&self) -> Offset {
         self.forgotten
+    }
+
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses
     }
 
     pub(crate) fn reset_at(&self) -> Offset {
@@ -237,9 +244,13 @@ impl Log {
                 record.entries.push_back(Arc::clone(&entry));
                 record.newest_durable = Mark::from(&*entry);
                 let before = record.state_size();
-                update_state(record, &entry);
+                let lost = update_state(record, &entry);
                 self.state = self.state.changed(before, record.state_size());
-                self.forgotten = self.forgotten.max(record.forgotten.offset);
+                if let Some(lost) = lost {
+                    self.losses += 1;
+                    self.forgotten = self.forgotten.max(lost.offset);
+                    record.lose(Mark::from(&*lost), self.losses);
+                }
             }
         }
         self.retain(now_ms);
@@ -282,8 +293,9 @@ impl Log {
                 state.remove(key);
             }
             if lost {
-                record.forgotten = record.forgotten.max(Mark::from(entry));
+                self.losses += 1;
                 self.forgotten = self.forgotten.max(entry.offset);
+                record.lose(Mark::from(entry), self.losses);
             }
             self.index.bury_if_empty(topic);
         }
@@ -302,7 +314,8 @@ impl Log {
         self.head = Mark { offset: self.head.offset + 1, position };
         self.durable = Window::default();
         self.ephemeral = Window::default();
-        self.index.forget_all(self.head);
+        self.losses += 1;
+        self.index.forget_all(self.head, self.losses);
         self.state = Size::default();
         self.trimmed = self.head.offset;
         self.forgotten = self.head.offset;
@@ -316,19 +329,19 @@ impl Log {
     }
 }
 
-/// Makes `entry` the newest of its key in one topic.
-fn update_state(record: &mut Record, entry: &Arc<Entry>) {
-    let Some(key) = &entry.key else { return };
+/// Makes `entry` the newest of its key in one topic, and returns the one that is lost by that.
+fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
+    let key = entry.key.as_ref()?;
     // A retract of a key that is not there ends nothing: it is an event like any other.
     if entry.retract && record.state.as_ref().is_none_or(|state| state.newest(key).is_none()) {
-        return;
+        return None;
     }
-    let Some(older) = record.state.get_or_insert_default().replace(key, entry) else { return };
+    let older = record.state.get_or_insert_default().replace(key, entry)?;
     if entry.except.is_empty() {
         older.supersede();
         record.supersessions += 1;
-    } else if record.entries.front().is_none_or(|oldest| oldest.offset > older.offset) {
-        // It lived on as state alone, and not everybody gets the one that takes its place.
-        record.forgotten = record.forgotten.max(Mark::from(&*older));
+        return None;
     }
+    // It lived on as state alone, and not everybody gets the one that takes its place.
+    record.entries.front().is_none_or(|oldest| oldest.offset > older.offset).then_some(older)
 }

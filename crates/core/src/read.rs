@@ -34,8 +34,8 @@ const FEW: u64 = 8;
 pub(crate) struct Cursor {
     /// Everything up to here has been read.
     pub(crate) offset: Offset,
-    /// What topics forgot up to here has been told, or does not concern this stream.
-    pub(crate) told: Offset,
+    /// The log's losses up to this one have been told, or do not concern this stream.
+    pub(crate) told: u64,
     /// Ephemeral entries up to here were for who was connected then.
     pub(crate) live_from: Offset,
     /// Keyed entries up to here came in a snapshot.
@@ -87,15 +87,14 @@ impl<'l> Reader<'l> {
 
     /// Whether a topic forgot an entry that this stream should have read; tells it once.
     fn has_lost(&self, cursor: &mut Cursor) -> bool {
-        let forgotten = self.log.forgotten();
-        let read = cursor.offset.max(cursor.told);
-        if forgotten <= read {
+        if self.log.forgotten() <= cursor.offset || self.log.losses() == cursor.told {
             return false;
         }
-        cursor.told = forgotten;
+        let told = std::mem::replace(&mut cursor.told, self.log.losses());
         self.subscriptions.iter().any(|subscription| {
-            let mark = self.log.index.get(subscription.topic).map_or(0, |record| record.forgotten.offset);
-            mark.min(subscription.until) > read.max(subscription.since)
+            let record = self.log.index.get(subscription.topic).filter(|record| record.loss > told);
+            let mark = record.map_or(0, |record| record.forgotten.offset);
+            mark.min(subscription.until) > cursor.offset.max(subscription.since)
         })
     }
 

@@ -81,7 +81,7 @@ impl Resume {
     pub(crate) fn new(hub: &Inner, log: &Log, cell: &Cell, state: &CellState, request: &ConnectRequest) -> Self {
         let head = log.head();
         let mut cursor =
-            Cursor { offset: head.offset, told: log.forgotten(), live_from: head.offset, ..Cursor::default() };
+            Cursor { offset: head.offset, told: log.losses(), live_from: head.offset, ..Cursor::default() };
         let mut told = log.id(head.position);
         let reader = Reader { log, blocks: &hub.blocks, cell, subscriptions: &state.subscriptions };
         let found = request.last_event_id.as_deref().map(|text| (text, Requested::find(hub, log, state, text)));
@@ -129,7 +129,8 @@ struct Requested {
 
 impl Requested {
     fn find(hub: &Inner, log: &Log, state: &CellState, text: &str) -> Self {
-        let start = Self { id: log.id(Position::default()), offset: 0, ahead: None, gap: None };
+        let oldest = if log.replays() { 0 } else { log.head().offset };
+        let start = Self { id: log.id(Position::default()), offset: oldest, ahead: None, gap: None };
         let Ok(id) = text.parse::<EventId>() else {
             return Self { gap: Some(GapReason::Malformed), ..start };
         };

@@ -22,3 +22,26 @@ fn what_a_newer_event_says_to_everybody_is_not_lost_whatever_came_after_that() {
     send(&hub, Audience::all(), "newest");
     assert_eq!(resumed(&hub, &seen), ["2", "3", "newest"]);
 }
+
+#[test]
+fn what_is_lost_after_older_losses_were_known_is_told_all_the_same() {
+    let hub = hub(|hub| hub.history(History::default().events(1)));
+    let seen = send(&hub, Audience::all(), "seen");
+    let value = |data: &str| Event::message(data).key("k");
+    send_event(&hub, Audience::all(), value("1"));
+    send(&hub, Audience::user("bob"), "lost to bob alone");
+    send(&hub, Audience::user("bob"), "newest");
+    let mut tab = Tab::open(&hub, anyone().user("alice").last_event_id(&seen));
+    send_event(&hub, Audience::all().except_user("alice"), value("2"));
+    let events = tab.read_all();
+    assert_eq!(events.last().map(|event| event.name.as_str()), Some("hub:gap"), "{events:?}");
+}
+
+#[test]
+fn without_history_nothing_is_replayed_whatever_the_id() {
+    let hub = hub(|hub| hub.history(History::none()));
+    let id = send(&hub, Audience::all(), "sent before");
+    for requested in ["garbage", "1-0-another", &format!("9{id}")] {
+        assert_eq!(resumed(&hub, requested), ["hub:gap"], "{requested}");
+    }
+}
