@@ -215,7 +215,7 @@ pub async fn readers_that_are_cut_at_random_see_every_event_once_and_in_order(su
 
 /// A publisher in a tight loop does not outrun readers that keep up, with the default history.
 pub async fn no_healthy_reader_is_outrun(subject: Subject) {
-    const EVENTS: u64 = 60_000;
+    const EVENTS: u64 = 150_000;
     let hub = subject.start(&[]).await;
     let mut readers = tokio::task::JoinSet::new();
     for _ in 0..3 {
