@@ -1,7 +1,7 @@
 //! The market on Rocket: `cargo run -p market-rocket`, then open the address it prints.
 //!
 //! What to look at: how a request becomes a stream ([`events`]), how a refusal becomes an answer ([`Refused`]), and the
-//! fairing that makes the hub stop with Rocket ([`rocket`]).
+//! fairing that makes the hub stop with Rocket ([`rocket()`]).
 
 use std::time::Duration;
 

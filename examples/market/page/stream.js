@@ -76,7 +76,6 @@ export class Stream {
         this.#set("reconnecting", "The connection was lost");
       }
     });
-    addEventListener("pagehide", () => source.close(), { once: true });
   }
 
   #set(state, detail) {
