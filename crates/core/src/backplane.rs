@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use rand::Rng as _;
+use rand::RngExt as _;
 
 use crate::event::Event;
 use crate::fanout::Wakes;

@@ -41,7 +41,7 @@ pub struct LogName {
 impl LogName {
     /// Draws a new name: six letters and digits, one in 57 billion.
     pub fn random() -> Self {
-        use rand::Rng as _;
+        use rand::RngExt as _;
         use rand::distr::Alphanumeric;
 
         let mut bytes = [0; MAX_LOG_NAME];

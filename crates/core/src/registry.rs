@@ -113,7 +113,7 @@ impl Inner {
     fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64) {
         state.written_ms = now_ms;
         state.expires_ms = self.config.max_lifetime.map(|lifetime| {
-            let part = rand::Rng::random_range(&mut rand::rng(), 0.8..=1.0);
+            let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
             now_ms + crate::clock::millis(lifetime.mul_f64(part))
         });
         state.begin_turn(&self.pace, now_ms);
@@ -434,7 +434,7 @@ fn group_topic(name: &str) -> Result<Topic, GroupError> {
 
 /// 128 random bits: whoever knows a connection's id may be let to act on it.
 fn connection_id() -> Arc<str> {
-    use rand::Rng as _;
+    use rand::RngExt as _;
     use rand::distr::Alphanumeric;
 
     // 22 of 62 letters and digits: 131 bits.
