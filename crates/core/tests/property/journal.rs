@@ -1,0 +1,201 @@
+//! Everything ever sent, in order, and what of it is kept: the log without any cleverness.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ssehub::{EventId, LogName, Topic};
+
+/// The place of an event: 1 for the first.
+pub(crate) type Offset = usize;
+
+/// One event that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) id: EventId,
+    pub(crate) topics: BTreeSet<Topic>,
+    pub(crate) except: BTreeSet<Topic>,
+    pub(crate) key: Option<String>,
+    pub(crate) retract: bool,
+    pub(crate) ephemeral: bool,
+    pub(crate) frame_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Journal {
+    start: EventId,
+    sent: Vec<Sent>,
+    /// The newest events, without ephemeral ones.
+    retained: VecDeque<Offset>,
+    /// The newest event of each key of each topic.
+    newest: BTreeMap<(Topic, String), Offset>,
+    /// Which events became the newest of their key in which topic.
+    took_place: BTreeSet<(Topic, Offset)>,
+    /// Whose place was taken by an event that excepts nobody.
+    replaced: BTreeSet<(Topic, Offset)>,
+    /// What topics forgot though nothing newer says it all, in the order in which they forgot it.
+    pub(crate) forgotten: Vec<(Topic, Offset)>,
+}
+
+/// What an id means.
+pub(crate) enum Meaning {
+    /// Everything up to here has been seen.
+    Seen(Offset),
+    /// Nothing can be said, for this reason.
+    Unknown(&'static str),
+}
+
+impl Journal {
+    pub(crate) fn new(start: EventId) -> Self {
+        Self {
+            start,
+            sent: Vec::new(),
+            retained: VecDeque::new(),
+            newest: BTreeMap::new(),
+            took_place: BTreeSet::new(),
+            replaced: BTreeSet::new(),
+            forgotten: Vec::new(),
+        }
+    }
+
+    pub(crate) fn log(&self) -> LogName {
+        self.start.log()
+    }
+
+    pub(crate) fn start(&self) -> EventId {
+        self.start
+    }
+
+    pub(crate) fn head(&self) -> Offset {
+        self.sent.len()
+    }
+
+    pub(crate) fn at(&self, offset: Offset) -> &Sent {
+        &self.sent[offset - 1]
+    }
+
+    pub(crate) fn commit(&mut self, sent: Sent) {
+        assert!(
+            place(sent.id) > place(self.sent.last().map_or(self.start, |last| last.id)) && sent.id.log() == self.log(),
+            "ids grow"
+        );
+        let offset = self.head() + 1;
+        if !sent.ephemeral {
+            self.retained.push_back(offset);
+        }
+        if let Some(key) = &sent.key {
+            for topic in &sent.topics {
+                self.set(topic, key, offset, &sent);
+            }
+        }
+        self.sent.push(sent);
+    }
+
+    fn set(&mut self, topic: &Topic, key: &str, offset: Offset, sent: &Sent) {
+        let place = (topic.clone(), key.to_owned());
+        let older = self.newest.get(&place).copied();
+        if sent.retract && older.is_none() {
+            return;
+        }
+        self.newest.insert(place, offset);
+        self.took_place.insert((topic.clone(), offset));
+        let Some(older) = older else { return };
+        if sent.except.is_empty() {
+            self.replaced.insert((topic.clone(), older));
+        } else if !self.retained.contains(&older) {
+            self.forgotten.push((topic.clone(), older));
+        }
+    }
+
+    /// Retention leaves the newest `events`.
+    pub(crate) fn trim_to(&mut self, events: usize) {
+        while self.retained.len() > events {
+            let offset = self.retained.pop_front().expect("there are more than that");
+            for topic in self.at(offset).topics.clone() {
+                self.forget(&topic, offset);
+            }
+        }
+    }
+
+    fn forget(&mut self, topic: &Topic, offset: Offset) {
+        let sent = self.at(offset);
+        let place = sent.key.as_ref().map(|key| (topic.clone(), key.clone()));
+        let is_newest = place.as_ref().is_some_and(|place| self.newest.get(place) == Some(&offset));
+        if is_newest && !sent.retract || self.is_outdated(topic, offset) {
+            return;
+        }
+        if let (true, Some(place)) = (is_newest, place) {
+            self.newest.remove(&place);
+        }
+        self.forgotten.push((topic.clone(), offset));
+    }
+
+    pub(crate) fn retained(&self) -> usize {
+        self.retained.len()
+    }
+
+    pub(crate) fn is_retained(&self, offset: Offset) -> bool {
+        self.retained.contains(&offset) || self.at(offset).ephemeral
+    }
+
+    /// The newest event of each key in a topic, oldest first.
+    pub(crate) fn state<'a>(&'a self, topics: &'a [Topic]) -> BTreeSet<Offset> {
+        self.newest.iter().filter(|((topic, _), _)| topics.contains(topic)).map(|(_, offset)| *offset).collect()
+    }
+
+    pub(crate) fn is_state(&self, topic: &Topic, offset: Offset) -> bool {
+        let key = self.at(offset).key.clone();
+        key.is_some_and(|key| self.newest.get(&(topic.clone(), key)) == Some(&offset))
+    }
+
+    /// The values there are: a retract is none.
+    fn values(&self) -> impl Iterator<Item = (&(Topic, String), Offset)> {
+        self.newest.iter().map(|(place, offset)| (place, *offset)).filter(|(_, offset)| !self.at(*offset).retract)
+    }
+
+    /// How many keys a topic has, and whether this is one of them.
+    pub(crate) fn keys(&self, topic: &Topic, key: &str) -> (usize, bool) {
+        let keys: Vec<&str> =
+            self.values().filter(|((other, _), _)| other == topic).map(|((_, key), _)| &**key).collect();
+        (keys.len(), keys.contains(&key))
+    }
+
+    /// The keys of all topics, and the bytes of their newest events.
+    pub(crate) fn state_size(&self) -> (usize, usize) {
+        (self.values().count(), self.values().map(|(_, offset)| self.at(offset).frame_bytes).sum())
+    }
+
+    /// Whether in each of its topics the event that took its place is for everybody: nobody is given this one.
+    pub(crate) fn is_superseded(&self, offset: Offset) -> bool {
+        let mut topics = self.at(offset).topics.iter();
+        self.at(offset).key.is_some() && topics.all(|topic| self.replaced.contains(&(topic.clone(), offset)))
+    }
+
+    /// Whether a topic has a newer event of the same key that is for everybody: nobody in it needs this one.
+    pub(crate) fn is_outdated(&self, topic: &Topic, offset: Offset) -> bool {
+        let key = &self.at(offset).key;
+        let newer = || offset + 1..=self.head();
+        key.is_some()
+            && newer().any(|newer| {
+                let other = self.at(newer);
+                other.key == *key && other.except.is_empty() && self.took_place.contains(&(topic.clone(), newer))
+            })
+    }
+
+    /// What a client that gives this id has seen.
+    pub(crate) fn meaning(&self, id: &str) -> Meaning {
+        let Ok(id) = id.parse::<EventId>() else { return Meaning::Unknown("malformed") };
+        let head = self.sent.last().map_or(self.start, |last| last.id);
+        if id.log() != self.log() {
+            Meaning::Unknown("unknown-log")
+        } else if place(id) > place(head) {
+            Meaning::Unknown("future")
+        } else if place(id) < place(self.start) {
+            Meaning::Unknown("trimmed")
+        } else {
+            Meaning::Seen(self.sent.partition_point(|sent| place(sent.id) <= place(id)))
+        }
+    }
+}
+
+fn place(id: EventId) -> (u64, u64) {
+    (id.ms(), id.seq())
+}
