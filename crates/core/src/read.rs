@@ -120,7 +120,7 @@ impl<'l> Reader<'l> {
         !self.is_superseded(entry)
             && entry.topics.iter().any(|topic| self.subscriptions.covers(*topic, entry.offset))
             && !(entry.ephemeral && entry.offset <= cursor.live_from)
-            && !(entry.offset <= cursor.snapshot && entry.key.is_some() && !entry.retract)
+            && !(entry.offset <= cursor.snapshot && self.was_in_snapshot(entry, cursor))
             && cursor.ahead.is_none_or(|ahead| entry.position > ahead)
             && !self.is_excepted(entry)
     }
@@ -129,6 +129,18 @@ impl<'l> Reader<'l> {
     fn is_superseded(&self, entry: &Entry) -> bool {
         let stays_in = |topic| self.subscriptions.open(topic).is_some_and(|open| open.since < entry.offset);
         entry.is_superseded() && entry.topics.iter().any(|topic| stays_in(*topic))
+    }
+
+    /// Whether the snapshot brought the value of an entry's key, of this entry or of a newer one: what comes after it must
+    /// not take it back. It did not where the newest is not for this stream, or ends the key.
+    fn was_in_snapshot(&self, entry: &Entry, cursor: &Cursor) -> bool {
+        let Some(key) = entry.key.as_deref() else { return false };
+        entry.topics.iter().filter(|topic| self.subscriptions.open(**topic).is_some()).any(|topic| {
+            let state = self.log.index.get(*topic).and_then(|record| record.state.as_deref());
+            let newest = state.and_then(|state| state.get(key));
+            newest
+                .is_some_and(|newest| newest.offset <= cursor.snapshot && !newest.retract && !self.is_excepted(newest))
+        })
     }
 
     fn is_excepted(&self, entry: &Entry) -> bool {

@@ -256,6 +256,7 @@ impl Inner {
         }
         let seat = subscription.seat;
         state.subscriptions.close(key, log.head().offset);
+        state.snapshots.retain(|snapshot| snapshot.topic != key);
         log.index.unsubscribe(key, cell, seat);
         if state.subscriptions.closed() > self.config.max_groups {
             // A reader that does not read while it is moved in and out of groups: what it loses, it is told.

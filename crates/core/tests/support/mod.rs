@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -76,12 +77,21 @@ impl Tab {
         self.events().into_iter().map(|event| event.data).collect()
     }
 
-    /// Polls once. False if there is nothing now.
+    /// Reads one write. False if there is nothing now.
     pub(crate) fn read_one(&mut self) -> bool {
-        self.read_one_with(Waker::noop())
+        // A reader with much to skip gives way in the middle of it, and asks to be polled again.
+        let flag = Arc::new(Flag::default());
+        loop {
+            if self.read_one_with(&Waker::from(Arc::clone(&flag))) {
+                return true;
+            }
+            if !flag.0.swap(false, Ordering::SeqCst) {
+                return false;
+            }
+        }
     }
 
-    /// As [`read_one`](Self::read_one), and what is polled keeps this waker if there is nothing now.
+    /// Polls once with this waker, which is kept if there is nothing now.
     pub(crate) fn read_one_with(&mut self, waker: &Waker) -> bool {
         let Some(connection) = &mut self.connection else { return false };
         match connection.poll_next_unpin(&mut Context::from_waker(waker)) {
@@ -184,6 +194,15 @@ pub(crate) fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
         }
         let left = deadline.checked_duration_since(Instant::now());
         std::thread::park_timeout(left.unwrap_or_else(|| panic!("waited {PATIENCE:?} for: {what}")));
+    }
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 
