@@ -4,7 +4,7 @@
 //! broke off, what a HEAD or an HTTP/1.0 request is answered, and what the server does when the socket is
 //! reset, half closed or not read at all.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -26,6 +26,7 @@ pub struct Request {
     headers: Vec<(&'static str, Vec<u8>)>,
     body: Vec<u8>,
     receive_buffer: Option<u32>,
+    patience: Duration,
 }
 
 impl Request {
@@ -38,6 +39,7 @@ impl Request {
             headers: Vec::new(),
             body: Vec::new(),
             receive_buffer: None,
+            patience: PATIENCE,
         }
     }
 
@@ -71,6 +73,13 @@ impl Request {
     #[must_use]
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// Gives the answer so long, instead of [`PATIENCE`].
+    #[must_use]
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.patience = limit;
         self
     }
 
@@ -285,7 +294,7 @@ impl Exchange {
     /// If the head is malformed or does not come in time.
     pub async fn start(address: SocketAddr, request: &Request) -> io::Result<Self> {
         let what = format!("the answer to {} {}", request.method, request.target);
-        within(PATIENCE, &what, async {
+        within(request.patience, &what, async {
             let socket = TcpSocket::new_v4()?;
             if let Some(bytes) = request.receive_buffer {
                 socket.set_recv_buffer_size(bytes)?;
@@ -373,7 +382,7 @@ impl Exchange {
 
     /// Closes the connection with RST.
     pub fn reset(self) {
-        let _gone_already = socket2::SockRef::from(&self.socket).set_linger(Some(std::time::Duration::ZERO));
+        let _gone_already = socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
     }
 }
 
@@ -420,7 +429,7 @@ impl Client {
     /// If the response is malformed or does not come in time.
     pub async fn request(&mut self, request: &Request) -> io::Result<Response> {
         let what = format!("the whole answer to {} {}", request.method, request.target);
-        within(PATIENCE, &what, async {
+        within(request.patience, &what, async {
             let mut exchange = match self.idle.take() {
                 Some((socket, input)) => Exchange::on(socket, input, request).await?,
                 None => Exchange::start(self.address, request).await?,

@@ -14,12 +14,15 @@ use crate::{
     wait::{PATIENCE, until},
 };
 
+/// How long a load may take on a machine that is busy with something else.
+const LOAD: Duration = Duration::from_secs(120);
+
 /// A pair of a query string.
 pub type Pair<'a> = (&'a str, &'a str);
 
 /// The query string of these pairs, with its question mark.
 pub fn query(pairs: &[Pair<'_>]) -> String {
-    form_urlencoded::Serializer::new(String::from("?")).extend_pairs(pairs).finish()
+    form_urlencoded::Serializer::for_suffix(String::from("?"), 1).extend_pairs(pairs).finish()
 }
 
 /// A path of these segments; what a segment holds is never taken for a separator.
@@ -149,10 +152,11 @@ impl Playground {
         self.send(&[("to", target)], data).await
     }
 
-    /// Sends `count` events to `target` as fast as the hub takes them.
+    /// Sends `count` events to `target` as fast as the hub takes them, which is as fast as readers keep up.
     pub async fn publish(&self, target: &str, count: u64, size: usize) -> Value {
         let parameters = [("to", target), ("count", &count.to_string()), ("size", &size.to_string())];
-        self.expect(200, Request::new("POST", format!("/publish{}", query(&parameters)))).await.json()
+        let request = Request::new("POST", format!("/publish{}", query(&parameters))).patience(LOAD);
+        self.expect(200, request).await.json()
     }
 
     // --- groups and connections
