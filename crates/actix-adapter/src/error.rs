@@ -21,9 +21,7 @@ impl ResponseError for SseError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         response.content_type(ContentType::json());
-        if let Some(after) = self.0.retry_after() {
-            // Whole seconds, rounded up: a client that comes back early would be refused again.
-            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+        if let Some(seconds) = self.0.retry_after_seconds() {
             response.insert_header((RETRY_AFTER, seconds));
         }
         response.body(self.0.to_json())

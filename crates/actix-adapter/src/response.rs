@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use bytes::Bytes;
@@ -28,8 +28,6 @@ impl Responder for SseResponse {
         for (name, value) in RESPONSE_HEADERS {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        // `Compress` takes `text/event-stream` for text; it leaves alone what names its encoding.
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(ContentEncoding::Identity.as_str()));
         if request.version() < Version::HTTP_11 {
             // Before 1.1 there are no chunks and the end of the connection ends the body; actix 4 would send chunks.
             let head = response.head_mut();

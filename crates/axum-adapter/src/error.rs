@@ -19,9 +19,7 @@ impl IntoResponse for SseError {
         let mut response = (status, self.0.to_json()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(after) = self.0.retry_after() {
-            // Whole seconds, rounded up: a client that comes back early would be refused again.
-            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+        if let Some(seconds) = self.0.retry_after_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

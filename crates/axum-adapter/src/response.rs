@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -27,8 +26,6 @@ impl IntoResponse for SseResponse {
         for (name, value) in RESPONSE_HEADERS {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        // Compression layers leave alone what is encoded already; that is all they have in common.
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
         response
     }
 }

@@ -176,5 +176,5 @@ async fn the_lean_server_ends_its_streams_as_finished_responses() {
     timeout(DEADLINE, client.read_to_end(&mut text)).await.expect("the connection was not closed").unwrap();
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("event: hub:closing\n") && text.ends_with("\r\n0\r\n\r\n"), "{text}");
-    timeout(DEADLINE, server).await.expect("the server did not stop").unwrap().unwrap();
+    timeout(DEADLINE, server).await.expect("the server did not stop").unwrap();
 }

@@ -16,8 +16,15 @@ use crate::id::EventId;
 const ID_ROOM: usize = 64;
 
 /// What every response says about the stream, beside its status: never cached, transformed or buffered on the way.
-pub const RESPONSE_HEADERS: [(&str, &str); 3] =
-    [("content-type", "text/event-stream"), ("cache-control", "no-store, no-transform"), ("x-accel-buffering", "no")];
+///
+/// `content-encoding: identity` keeps compressing middleware off it, which leaves alone what is encoded already; some
+/// of it would take `text/event-stream` for text.
+pub const RESPONSE_HEADERS: [(&str, &str); 4] = [
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-store, no-transform"),
+    ("content-encoding", "identity"),
+    ("x-accel-buffering", "no"),
+];
 
 /// A keep-alive that changes nothing at the client: an empty comment.
 pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");

@@ -21,9 +21,7 @@ impl<'r> Responder<'r, 'static> for SseError {
         let body = self.0.to_json();
         let mut response = Response::build();
         response.status(Status::new(self.0.status())).header(ContentType::JSON);
-        if let Some(after) = self.0.retry_after() {
-            // Whole seconds, rounded up: a client that comes back early would be refused again.
-            let seconds = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+        if let Some(seconds) = self.0.retry_after_seconds() {
             response.raw_header("retry-after", seconds.to_string());
         }
         response.sized_body(body.len(), Cursor::new(body)).ok()

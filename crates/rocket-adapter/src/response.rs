@@ -24,8 +24,6 @@ impl<'r> Responder<'r, 'static> for SseResponse {
         for (name, value) in RESPONSE_HEADERS {
             response.raw_header(name, value);
         }
-        // Compression fairings leave alone what is encoded already.
-        response.raw_header("content-encoding", "identity");
         response.streamed_body(Reader { connection: Some(self.0), rest: Bytes::new() }).ok()
     }
 }
