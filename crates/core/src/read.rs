@@ -117,12 +117,11 @@ impl<'l> Reader<'l> {
 
     /// Whether an entry is for this stream.
     fn wants(&self, entry: &Entry, cursor: &Cursor) -> bool {
-        !self.is_superseded(entry)
-            && entry.topics.iter().any(|topic| self.subscriptions.covers(*topic, entry.offset))
-            && !(entry.ephemeral && entry.offset <= cursor.live_from)
-            && !(entry.offset <= cursor.snapshot && self.was_in_snapshot(entry, cursor))
-            && cursor.ahead.is_none_or(|ahead| entry.position > ahead)
-            && !self.is_excepted(entry)
+        let is_over = entry.ephemeral && entry.offset <= cursor.live_from || self.is_superseded(entry);
+        let had_before = entry.offset <= cursor.snapshot && self.was_in_snapshot(entry, cursor)
+            || cursor.ahead.is_some_and(|ahead| entry.position <= ahead);
+        let is_reached = entry.topics.iter().any(|topic| self.subscriptions.covers(*topic, entry.offset));
+        is_reached && !is_over && !had_before && !self.is_excepted(entry)
     }
 
     /// Whether a newer event says it all to this stream: not if it has left since, for that one may not be its own.
@@ -135,11 +134,10 @@ impl<'l> Reader<'l> {
     /// not take it back. It did not where the newest is not for this stream, or ends the key.
     fn was_in_snapshot(&self, entry: &Entry, cursor: &Cursor) -> bool {
         let Some(key) = entry.key.as_deref() else { return false };
-        entry.topics.iter().filter(|topic| self.subscriptions.open(**topic).is_some()).any(|topic| {
+        entry.topics.iter().filter(|topic| self.subscriptions.covers(**topic, cursor.snapshot)).any(|topic| {
             let state = self.log.index.get(*topic).and_then(|record| record.state.as_deref());
             let newest = state.and_then(|state| state.get(key));
-            newest
-                .is_some_and(|newest| newest.offset <= cursor.snapshot && !newest.retract && !self.is_excepted(newest))
+            newest.is_some_and(|newest| newest.offset <= cursor.snapshot && !self.is_excepted(newest))
         })
     }
 
