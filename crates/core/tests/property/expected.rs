@@ -283,12 +283,19 @@ impl Expected {
         if let Some(membership) = open.find(|it| it.topic == *topic && it.origin == origin) {
             membership.until = Some(at);
         }
+        if !self.is_in(topic) {
+            self.forget_snapshot(topic);
+        }
     }
 
     pub(crate) fn queue_snapshot(&mut self, journal: &Journal, group: Topic) {
-        self.snapshots
-            .retain(|snapshot| snapshot.given > 0 || snapshot.then.is_some() || snapshot.topics != [group.clone()]);
+        self.forget_snapshot(&group);
         self.snapshots.push_back(Snapshot { topics: vec![group], given: 0, until: journal.head(), then: None });
+    }
+
+    fn forget_snapshot(&mut self, group: &Topic) {
+        let is_it = |topics: &[Topic]| topics == std::slice::from_ref(group);
+        self.snapshots.retain(|snapshot| snapshot.given > 0 || snapshot.then.is_some() || !is_it(&snapshot.topics));
     }
 
     /// Ends the stream. False if it was ending already.
@@ -347,7 +354,7 @@ impl Expected {
         if !self.is_covered(journal, offset)
             || self.is_excepted(journal, offset)
             || sent.ephemeral && offset <= self.live_from
-            || sent.key.is_some() && !sent.retract && offset <= self.in_snapshot
+            || offset <= self.in_snapshot && self.came_in_snapshot(journal, offset)
             || journal.is_superseded(offset) && stays
         {
             Claim::None
@@ -359,6 +366,14 @@ impl Expected {
         } else {
             Claim::Due
         }
+    }
+
+    /// Whether the snapshot of a gap brought this event, or one that took its place: a value, and for this stream.
+    fn came_in_snapshot(&self, journal: &Journal, offset: Offset) -> bool {
+        let then = journal.at(offset).topics.iter().filter(|topic| self.covers(topic, self.in_snapshot));
+        then.filter_map(|topic| journal.newest(topic, offset)).any(|newest| {
+            newest <= self.in_snapshot && !journal.at(newest).retract && !self.is_excepted(journal, newest)
+        })
     }
 
     /// What is still to come.

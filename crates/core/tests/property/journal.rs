@@ -141,9 +141,14 @@ impl Journal {
         self.newest.iter().filter(|((topic, _), _)| topics.contains(topic)).map(|(_, offset)| *offset).collect()
     }
 
+    /// The newest event of an event's key in a topic.
+    pub(crate) fn newest(&self, topic: &Topic, offset: Offset) -> Option<Offset> {
+        let key = self.at(offset).key.clone()?;
+        self.newest.get(&(topic.clone(), key)).copied()
+    }
+
     pub(crate) fn is_state(&self, topic: &Topic, offset: Offset) -> bool {
-        let key = self.at(offset).key.clone();
-        key.is_some_and(|key| self.newest.get(&(topic.clone(), key)) == Some(&offset))
+        self.newest(topic, offset) == Some(offset)
     }
 
     /// The values there are: a retract is none.
