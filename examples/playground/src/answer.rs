@@ -68,10 +68,7 @@ impl From<SendError> for Answer {
     fn from(error: SendError) -> Self {
         let status = match error.kind() {
             SendErrorKind::EventTooLarge => 413,
-            SendErrorKind::EphemeralKey
-            | SendErrorKind::EphemeralKey
-            | SendErrorKind::NameTooLong
-            | SendErrorKind::AudienceTooLarge => 400,
+            SendErrorKind::EphemeralKey | SendErrorKind::NameTooLong | SendErrorKind::AudienceTooLarge => 400,
             // The state is full, the hub is leaving, or its backplane is away: later may be better.
             _ => 503,
         };

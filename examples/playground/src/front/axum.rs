@@ -37,7 +37,8 @@ async fn serve(options: &Options) -> Result<(), String> {
     let listener = TcpListener::from_std(super::listen(options)?).map_err(|error| error.to_string())?;
     announce(listener.local_addr().map_err(|error| error.to_string())?)?;
     let server = lean::serve(listener, router, end_streams(stop.clone(), hub));
-    stop.bound(server).await.unwrap_or(Ok(())).map_err(|error| error.to_string())
+    stop.bound(server).await;
+    Ok(())
 }
 
 async fn events(
