@@ -184,6 +184,23 @@ impl Stream {
         }
     }
 
+    /// Reads to the first block for which `wanted` holds; those before it must fire nothing in a browser.
+    ///
+    /// # Panics
+    /// If an event comes before it, the stream ends, or it does not come in time.
+    pub async fn quietly(&mut self, what: &str, wanted: impl Fn(&Block) -> bool) -> Block {
+        within(PATIENCE, what, async {
+            loop {
+                let block = self.block(what).await;
+                if wanted(&block) {
+                    return block;
+                }
+                assert!(!block.is_event(), "before {what} comes {block:?}");
+            }
+        })
+        .await
+    }
+
     /// The next block that fires an event in a browser.
     ///
     /// # Panics

@@ -50,7 +50,7 @@ macro_rules! conformance {
                 let _held = $before;
                 let binary = env!("CARGO_BIN_EXE_subject");
                 let subject = $crate::subject::Subject::new($crate::subject::Framework::$framework, binary);
-                $crate::cases::$file::$case(subject).await;
+                $crate::wait::within($crate::wait::CASE, stringify!($case), $crate::cases::$file::$case(subject)).await;
             }
         )*)*
     };

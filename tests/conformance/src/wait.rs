@@ -10,6 +10,9 @@ use std::{
 /// It bounds a failing test, not a passing one, and leaves room for a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a whole case may take, whatever it waits for.
+pub const CASE: Duration = Duration::from_secs(240);
+
 /// The pause between two looks at a condition that only polling can tell.
 const LOOK: Duration = Duration::from_millis(15);
 

@@ -55,6 +55,7 @@ ssehub_conformance::conformance! {
         a_disconnected_stream_gets_its_events_and_hub_closing,
         disconnect_reaches_its_target_alone,
         a_stream_has_a_maximum_lifetime,
+        lifetimes_are_spread,
     }
     names {
         a_user_and_a_group_of_one_name_are_strangers,

@@ -5,6 +5,7 @@ ssehub_conformance::conformance! {
     fire {
         readers_that_are_cut_at_random_see_every_event_once_and_in_order,
         no_healthy_reader_is_outrun,
+        no_wake_is_lost,
     }
     memory {
         stalled_readers_cost_no_memory_and_slow_nobody,

@@ -234,3 +234,33 @@ pub async fn no_healthy_reader_is_outrun(subject: Subject) {
     within(CATCH_UP, "every reader to see the last event", readers.join_all()).await;
     assert_eq!(hub.stat("lagged").await, 0);
 }
+
+/// Two events at the very same time, thousands of times, and nothing else that would wake a reader: each comes.
+///
+/// The second one is committed while the reader of the first goes to sleep, which is when a wake gets lost. A few
+/// readers are woken at once, many by a pass of their own, so both are tried.
+pub async fn no_wake_is_lost(subject: Subject) {
+    const ROUNDS: usize = 1500;
+    const MANY: usize = 100;
+    let hub = subject.start(&["--keep-alive", "3600"]).await;
+    let mut bystanders = Vec::new();
+    for _ in 0..MANY {
+        bystanders.push(hub.open(&[("group", "many")]).await);
+    }
+    let mut streams = vec![hub.open(&[("user", "few"), ("group", "many")]).await];
+    streams.push(hub.open(&[("user", "few"), ("group", "many")]).await);
+    let mut clients = [hub.client(), hub.client()];
+    for round in 0..ROUNDS {
+        let to = if round % 2 == 0 { "user:few" } else { "group:many" };
+        let request = Request::new("POST", format!("/send{}", query(&[("to", to)]))).body(round.to_string());
+        let [one, other] = &mut clients;
+        let (one, other) = tokio::join!(one.request(&request), other.request(&request));
+        assert!(one.is_ok_and(|one| one.head.status == 200) && other.is_ok_and(|other| other.head.status == 200));
+        for stream in &mut streams {
+            for which in ["the first", "the second"] {
+                let event = stream.event(&format!("{which} event of round {round} to {to}")).await;
+                assert_eq!(event.text(), round.to_string());
+            }
+        }
+    }
+}

@@ -154,3 +154,20 @@ pub async fn a_stream_has_a_maximum_lifetime(subject: Subject) {
     let mut stream = hub.resume(&[("user", "alice")], stream.last_event_id()).await;
     assert_eq!(stream.event("what came in between").await.text(), "two");
 }
+
+/// Lifetimes are spread, so that clients which came together do not come back together.
+pub async fn lifetimes_are_spread(subject: Subject) {
+    let hub = subject.start(&["--max-lifetime", "2.5", "--keep-alive", "3600"]).await;
+    let mut streams = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let mut stream = hub.open(&[]).await;
+        streams.spawn(async move {
+            closing(&mut stream).await;
+            Instant::now()
+        });
+    }
+    let ends = streams.join_all().await;
+    let spread = ends.iter().max().zip(ends.iter().min()).map(|(last, first)| last.duration_since(*first));
+    // They end within 20 % of 2.5 s. That all of a dozen do so within a fifth of that is one chance in millions.
+    assert!(spread > Some(Duration::from_millis(100)), "a dozen streams ended within {spread:?}");
+}

@@ -111,10 +111,7 @@ pub async fn a_snapshot_is_the_latest_of_each_key(subject: Subject) {
 pub async fn an_empty_snapshot_tells_its_cursor(subject: Subject) {
     let hub = subject.start(&["--keep-alive", "3600"]).await;
     let mut stream = hub.open(SNAPSHOT).await;
-    while stream.last_event_id().is_empty() {
-        let block = stream.block("the cursor").await;
-        assert!(block.is_cursor(), "{block:?}");
-    }
+    stream.quietly("the cursor", Block::is_cursor).await;
     hub.send_to("group:news", "while away").await;
     let mut stream = hub.resume(SNAPSHOT, stream.last_event_id()).await;
     assert_eq!(hub.texts_seen_by(&mut stream).await, ["while away"]);
@@ -250,9 +247,10 @@ async fn drop_in_the_middle(hub: &Playground, stream: &mut Stream) {
         let block = stream.block("the snapshot").await;
         left -= usize::from(block.is_event() && block.name() != "hub:gap");
     }
-    while stream.last_event_id() == opening {
-        let block = stream.block("the cursor behind the snapshot").await;
-        assert!(!block.is_event(), "{block:?}");
+    if stream.last_event_id() == opening {
+        stream
+            .quietly("the cursor behind the snapshot", |block| block.id.as_ref().is_some_and(|id| *id != opening))
+            .await;
     }
 }
 
