@@ -113,3 +113,24 @@ fn a_snapshot_joins_what_comes_after_it_without_a_seam() {
         assert_eq!(values.last(), Some(&"3"));
     });
 }
+
+#[test]
+fn a_reader_that_waits_is_woken_for_a_snapshot() {
+    check(|| {
+        let hub = Hub::new();
+        let mut tab = Tab::open(&hub, anyone());
+        let id = tab.id.clone();
+        let publisher = thread::spawn({
+            let hub = hub.clone();
+            move || send_event(&hub, Topic::group("g"), Event::message("value").key("k"))
+        });
+        let member = thread::spawn({
+            let hub = hub.clone();
+            move || block_on(hub.join_with_snapshot(&id, "g")).expect("it joins")
+        });
+        // One way or the other, and nothing is sent afterwards that would wake it.
+        assert!(read_until(&mut tab, "value").is_empty());
+        publisher.join().expect("it sends");
+        member.join().expect("it joins");
+    });
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use shuttle::future::block_on;
 use shuttle::thread;
 use ssehub::{Audience, ConnectErrorKind, ConnectRequest, Event, Hub, SendErrorKind, Shutdown, Topic};
@@ -115,7 +116,8 @@ fn a_shutdown_lets_nothing_in_after_it_and_delivers_what_was_taken_before() {
         let comer = thread::spawn({
             let hub = hub.clone();
             move || match hub.connect(anyone()) {
-                Ok(_) => {}
+                // Who is let in is sent away.
+                Ok(mut connection) => while block_on(connection.next()).is_some() {},
                 Err(error) => assert_eq!(error.kind(), ConnectErrorKind::ShuttingDown),
             }
         });

@@ -74,10 +74,20 @@ fn read_until(tab: &mut Tab, end: &str) -> Vec<Received> {
         if let Some(place) = events.iter().position(|event| event.data == end) {
             assert_eq!(place + 1, events.len(), "{end} is the last");
             events.truncate(place);
-            events.retain(|event| !event.name.starts_with("hub:"));
+            events.retain(|event| event.name == "message");
             return events;
         }
     }
+}
+
+/// Reads so many of the application's events.
+fn read_messages(tab: &mut Tab, count: usize) -> Vec<Received> {
+    let mut events = Vec::new();
+    while events.len() < count {
+        let more = next(tab).expect("the stream goes on");
+        events.extend(more.into_iter().filter(|event| event.name == "message"));
+    }
+    events
 }
 
 /// Reads to the end of the stream and returns every event, those of the hub too.
