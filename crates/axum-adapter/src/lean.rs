@@ -1,6 +1,6 @@
-//! A server loop for tens of thousands of streams: what [`axum::serve`] does, with smaller buffers.
+//! A server loop for tens of thousands of streams: what [`axum::serve()`] does, with smaller buffers.
 //!
-//! An idle stream costs about 21 kB of heap here, and about 32 kB with [`axum::serve`], whose buffers cannot be
+//! An idle stream costs about 21 kB of heap here, and about 32 kB with [`axum::serve()`], whose buffers cannot be
 //! configured. The router is the same; WebSockets, `ConnectInfo<SocketAddr>`, HTTP/1.1 and HTTP/2 without TLS work
 //! as they do there. The price: a request head of more than 16 KiB is answered with 431.
 
@@ -38,7 +38,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 ///
 /// As with `with_graceful_shutdown`, end the streams inside that future. New connections are accepted until it
 /// completes; connections that are still open ten seconds later are cut. A failed accept is retried, as
-/// [`axum::serve`] does.
+/// [`axum::serve()`] does.
 ///
 /// ```no_run
 /// # async fn example(router: axum::Router, hub: ssehub_axum::Hub) -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! [ssehub](ssehub) for [axum] 0.8: server-sent events with replay, groups and users.
+//! [ssehub] for [axum] 0.8: server-sent events with replay, groups and users.
 //!
 //! A complete server, where `curl -N 'localhost:3000/events?user=alice'` listens and
 //! `curl -d hello localhost:3000/say/alice` speaks:

@@ -1,4 +1,4 @@
-//! [ssehub](ssehub) for [Rocket](rocket) 0.5: server-sent events with replay, groups and users.
+//! [ssehub] for [Rocket](rocket) 0.5: server-sent events with replay, groups and users.
 //!
 //! A complete server, where `curl -N 'localhost:8000/events?user=alice'` listens and
 //! `curl -d hello localhost:8000/say/alice` speaks:

@@ -2,8 +2,8 @@
 //!
 //! `ssehub-playground --framework axum|actix|rocket` is for trying the hub with `curl`, and for the tests and
 //! benchmarks that meet each adapter as a browser does: over a socket. It vouches for whoever asks (`?user=`), so
-//! it is **no server for real users**. It holds no delivery logic: [`api`] says what each request does, the three
-//! [`front`] ends carry requests to it, and `GET /events` is theirs alone, by way of their adapter.
+//! it is **no server for real users**. It holds no delivery logic: `api` says what each request does, the three
+//! `front` ends carry requests to it, and `GET /events` is theirs alone, by way of their adapter.
 
 mod answer;
 mod api;
