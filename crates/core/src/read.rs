@@ -134,7 +134,7 @@ impl<'l> Reader<'l> {
     /// not take it back. It did not where the newest is not for this stream, or ends the key.
     fn was_in_snapshot(&self, entry: &Entry, cursor: &Cursor) -> bool {
         let Some(key) = entry.key.as_deref() else { return false };
-        entry.topics.iter().filter(|topic| self.subscriptions.covers(**topic, cursor.snapshot)).any(|topic| {
+        entry.topics.iter().filter(|topic| self.subscriptions.covers(**topic, entry.offset)).any(|topic| {
             let state = self.log.index.get(*topic).and_then(|record| record.state.as_deref());
             let newest = state.and_then(|state| state.get(key));
             newest.is_some_and(|newest| newest.offset <= cursor.snapshot && !self.is_excepted(newest))

@@ -55,8 +55,10 @@ pub(crate) struct Expected {
     /// The newest that it was given or told.
     given: Offset,
     live_from: Offset,
-    /// Keyed events up to here came in a snapshot.
+    /// The newest snapshot of a gap is of the state up to here.
     in_snapshot: Offset,
+    /// What came in snapshots.
+    values: BTreeSet<Offset>,
     /// How much of what was forgotten has been told or was before this stream.
     told: usize,
     /// What topics had forgotten when a gap was told.
@@ -94,6 +96,7 @@ impl Expected {
             given: 0,
             live_from: head,
             in_snapshot: 0,
+            values: BTreeSet::new(),
             told: journal.forgotten.len(),
             excused: BTreeSet::new(),
             snapshots: VecDeque::new(),
@@ -358,9 +361,10 @@ impl Expected {
             || journal.is_superseded(offset) && stays
         {
             Claim::None
-        } else if covered
-            .into_iter()
-            .all(|topic| journal.is_outdated(topic, offset) || self.excused.contains(&(topic.clone(), offset)))
+        } else if self.values.contains(&offset)
+            || covered
+                .into_iter()
+                .all(|topic| journal.is_outdated(topic, offset) || self.excused.contains(&(topic.clone(), offset)))
         {
             Claim::Spare
         } else {
@@ -370,7 +374,7 @@ impl Expected {
 
     /// Whether the snapshot of a gap brought this event, or one that took its place: a value, and for this stream.
     fn came_in_snapshot(&self, journal: &Journal, offset: Offset) -> bool {
-        let then = journal.at(offset).topics.iter().filter(|topic| self.covers(topic, self.in_snapshot));
+        let then = journal.at(offset).topics.iter().filter(|topic| self.covers(topic, offset));
         then.filter_map(|topic| journal.newest(topic, offset)).any(|newest| {
             newest <= self.in_snapshot && !journal.at(newest).retract && !self.is_excepted(journal, newest)
         })
@@ -469,6 +473,7 @@ impl Expected {
             self.snapshots.pop_front();
         }
         self.snapshots[0].given = offset;
+        self.values.insert(offset);
     }
 
     fn is_wanted(&self, snapshot: &Snapshot) -> bool {
