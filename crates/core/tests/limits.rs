@@ -1,0 +1,190 @@
+//! Limits: what is refused, and how that is said.
+
+mod support;
+
+use std::time::Duration;
+
+use ssehub::{
+    Audience, BuildError, ConnectErrorKind, ConnectRequest, Event, History, Hub, HubBuilder, MAX_AUDIENCE, MAX_NAME,
+    SendErrorKind, Topic,
+};
+use support::{Tab, anyone, hub, now, send};
+
+fn user(name: &str) -> ConnectRequest {
+    ConnectRequest::new().user(name)
+}
+
+#[test]
+fn one_stream_more_than_there_may_be_is_refused_until_one_ends() {
+    let hub = hub(|hub| hub.max_connections(2).retry_after(Duration::from_millis(1_500)));
+    let (mut first, _second) = (Tab::open(&hub, anyone()), Tab::open(&hub, anyone()));
+    for _ in 0..3 {
+        let refused = hub.connect(anyone()).unwrap_err();
+        assert_eq!((refused.kind(), refused.status()), (ConnectErrorKind::Full, 503));
+        assert_eq!(refused.retry_after(), Some(Duration::from_millis(1_500)));
+        assert_eq!(refused.retry_after_seconds(), Some(2));
+    }
+    first.cut();
+    let _third = Tab::open(&hub, anyone());
+    assert_eq!(hub.stats().connections, 2);
+    assert!(hub.connect(anyone()).is_err());
+}
+
+#[test]
+fn one_stream_more_than_a_user_may_have_is_refused_and_concerns_nobody_else() {
+    let hub = hub(|hub| hub.max_connections_per_user(2));
+    let (mut first, _second) = (Tab::open(&hub, user("alice")), Tab::open(&hub, user("alice")));
+    let refused = hub.connect(user("alice").group("g")).unwrap_err();
+    assert_eq!((refused.kind(), refused.status()), (ConnectErrorKind::TooManyConnections, 429));
+    assert_eq!(refused.retry_after(), Some(ssehub::DEFAULT_RETRY_AFTER));
+    assert_eq!((hub.connections_of("alice"), hub.member_count("g"), hub.stats().connections), (2, 0, 2));
+    let _others = [Tab::open(&hub, user("bob")), Tab::open(&hub, anyone()), Tab::open(&hub, anyone())];
+    first.cut();
+    let _third = Tab::open(&hub, user("alice"));
+}
+
+#[test]
+fn limits_hold_when_many_threads_connect_at_once() {
+    let hub = hub(|hub| hub.max_connections(50).max_connections_per_user(7));
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let hub = hub.clone();
+            let request = move |n| if n % 2 == 0 { user("alice") } else { user(&format!("{thread}-{n}")) };
+            std::thread::spawn(move || (0..20).filter_map(|n| hub.connect(request(n)).ok()).collect::<Vec<_>>())
+        })
+        .collect();
+    let open: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!((open.len(), hub.stats().connections, hub.connections_of("alice")), (50, 50, 7));
+    drop(open);
+    assert_eq!(hub.stats().connections, 0);
+}
+
+#[test]
+fn groups_and_names_of_a_request_are_bounded() {
+    let hub = hub(|hub| hub.max_groups_per_connection(2));
+    let kind = |request: ConnectRequest| {
+        let refused = hub.connect(request).unwrap_err();
+        assert_eq!((refused.status(), refused.retry_after()), (400, None));
+        refused.kind()
+    };
+    assert_eq!(kind(anyone().groups(["a", "b", "c"])), ConnectErrorKind::TooManyGroups);
+    let _same = Tab::open(&hub, anyone().groups(["a", "b", "a", "b"]));
+    let (longest, too_long) = ("n".repeat(MAX_NAME), "ä".repeat(MAX_NAME / 2 + 1));
+    assert_eq!(kind(user(&too_long)), ConnectErrorKind::NameTooLong);
+    assert_eq!(kind(anyone().group(&too_long)), ConnectErrorKind::NameTooLong);
+    let _long = Tab::open(&hub, user(&longest).group(&longest));
+}
+
+#[test]
+fn an_accept_header_without_event_streams_is_refused_before_anything_else() {
+    let hub = hub(|hub| hub.max_connections(1));
+    let _only = Tab::open(&hub, anyone());
+    let request = |method, accept: &'static [u8]| ConnectRequest::from_http(method, [accept], None, None);
+    let refused = hub.connect(request("GET", b"application/json")).unwrap_err();
+    assert_eq!((refused.kind(), refused.status()), (ConnectErrorKind::NotAcceptable, 406));
+    assert_eq!(refused.retry_after(), None);
+    let body: serde_json::Value = serde_json::from_str(&refused.to_json()).unwrap();
+    assert_eq!(body, serde_json::json!({ "error": refused.to_string() }));
+    assert_eq!(hub.connect(request("GET", b"*/*")).unwrap_err().kind(), ConnectErrorKind::Full);
+}
+
+#[test]
+fn events_and_audiences_are_bounded_and_what_is_refused_reaches_nobody() {
+    let hub = hub(|hub| hub.max_event_bytes(10));
+    let mut tab = Tab::open(&hub, user("u1"));
+    let kind = |audience: Audience, event: Event| now(hub.send(audience, event)).unwrap_err().kind();
+    assert_eq!(kind(Audience::all(), Event::message("x".repeat(11))), SendErrorKind::EventTooLarge);
+    send(&hub, Topic::All, &"x".repeat(10));
+    let many = |count: usize| (0..count).map(|n| Topic::user(format!("u{n}"))).collect::<Audience>();
+    assert_eq!(kind(many(MAX_AUDIENCE + 1), Event::message("")), SendErrorKind::AudienceTooLarge);
+    let except = (0..=MAX_AUDIENCE).fold(Audience::all(), |audience, n| audience.except_user(n.to_string()));
+    assert_eq!(kind(except, Event::message("")), SendErrorKind::AudienceTooLarge);
+    send(&hub, many(MAX_AUDIENCE), "many");
+    send(&hub, many(MAX_AUDIENCE).or_user("u1").or_user("u2"), "same");
+    let too_long = "n".repeat(MAX_NAME + 1);
+    for audience in
+        [Audience::user(&too_long), Audience::all().or_group(&too_long), Audience::all().except_connection(&too_long)]
+    {
+        assert_eq!(kind(audience, Event::message("")), SendErrorKind::NameTooLong);
+    }
+    assert_eq!(kind(Audience::all(), Event::message("").key(&*too_long)), SendErrorKind::NameTooLong);
+    assert_eq!(kind(Audience::all(), Event::message("").retract(&*too_long)), SendErrorKind::NameTooLong);
+    assert_eq!(tab.data(), ["xxxxxxxxxx", "many", "same"]);
+    assert_eq!((hub.stats().published, hub.stats().state_keys), (3, 0));
+}
+
+#[test]
+fn every_refusal_is_a_sentence_that_says_what_to_do() {
+    let hub = hub(|hub| hub.max_event_bytes(10).max_connections(1));
+    let _only = Tab::open(&hub, anyone());
+    let too_large = now(hub.send(Topic::All, Event::message("x".repeat(11)))).unwrap_err().to_string();
+    assert!(too_large.contains("11") && too_large.contains("10"), "{too_large}");
+    let texts = [
+        too_large,
+        hub.connect(anyone()).unwrap_err().to_string(),
+        now(hub.join("no such", "g")).unwrap_err().to_string(),
+        Hub::builder().retry(Duration::MAX).build().unwrap_err().to_string(),
+        "x".parse::<ssehub::EventId>().unwrap_err().to_string(),
+    ];
+    for text in texts {
+        assert!(text.starts_with(char::is_lowercase) && !text.ends_with('.'), "{text}");
+    }
+}
+
+#[test]
+fn options_out_of_their_range_are_refused_by_name() {
+    let zero = |set: fn(HubBuilder) -> HubBuilder| match set(Hub::builder()).build() {
+        Err(BuildError::Zero { option }) => option,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(zero(|hub| hub.max_connections(0)), "max_connections");
+    assert_eq!(zero(|hub| hub.max_connections_per_user(0)), "max_connections_per_user");
+    assert_eq!(zero(|hub| hub.max_event_bytes(0)), "max_event_bytes");
+    assert_eq!(zero(|hub| hub.history(History::default().bytes(0))), "history bytes");
+    let time = |set: fn(HubBuilder, Duration) -> HubBuilder, bad: Duration, least: Duration| {
+        let build = |time| set(Hub::builder(), time).build();
+        assert!(build(least).is_ok(), "the least is allowed");
+        match (build(bad), build(Duration::MAX)) {
+            (Err(BuildError::Time { option, least: told }), Err(BuildError::Time { .. })) if told == least => option,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (ms, too_short) = (Duration::from_millis, Duration::from_millis(9));
+    assert_eq!(time(HubBuilder::keep_alive, too_short, ms(10)), "keep_alive");
+    assert_eq!(time(HubBuilder::max_lifetime, too_short, ms(10)), "max_lifetime");
+    assert_eq!(time(|hub, age| hub.history(History::default().age(age)), Duration::ZERO, ms(1)), "history age");
+    let years = Duration::from_secs(11 * 365 * 86_400);
+    assert_eq!(time(HubBuilder::retry, years, Duration::ZERO), "retry");
+    assert_eq!(time(HubBuilder::retry_after, years, Duration::ZERO), "retry_after");
+}
+
+#[test]
+fn the_largest_options_are_taken_and_work() {
+    let longest = Duration::from_secs(10 * 365 * 86_400);
+    let hub = hub(|hub| {
+        hub.keep_alive(longest)
+            .retry(longest)
+            .retry_after(longest)
+            .max_lifetime(longest)
+            .max_groups_per_connection(usize::MAX)
+            .max_keys_per_topic(usize::MAX)
+            .max_state_bytes(usize::MAX)
+            .max_event_bytes(usize::MAX)
+            .history(History::default().events(usize::MAX).bytes(usize::MAX).age(longest))
+    });
+    let mut tab = Tab::open(&hub, anyone());
+    send(&hub, Topic::All, "x");
+    assert_eq!(tab.data(), ["x"]);
+    assert_eq!(tab.retry.as_deref(), Some("315360000000"));
+}
+
+#[test]
+fn limits_of_zero_switch_off_what_they_limit() {
+    let hub = hub(|hub| hub.max_groups_per_connection(0).max_keys_per_topic(0).max_state_bytes(0));
+    let tab = Tab::open(&hub, anyone());
+    assert!(hub.connect(anyone().group("g")).is_err() && now(hub.join(&tab.id, "g")).is_err());
+    assert!(now(hub.join_user("alice", "g")).is_err());
+    let refused = now(hub.send(Topic::All, Event::message("x").key("k"))).unwrap_err();
+    assert_eq!(refused.kind(), SendErrorKind::TooManyKeys);
+    now(hub.send(Topic::All, Event::message("x").retract("k"))).unwrap();
+}
