@@ -114,10 +114,10 @@ fn acts() -> impl Strategy<Value = Act> {
 
 fn names() -> impl Strategy<Value = Name> {
     prop_oneof![
-        2 => Just(Name::All),
+        5 => Just(Name::All),
         3 => (0..USERS).prop_map(Name::User),
         4 => (0..GROUPS).prop_map(Name::Group),
-        2 => (0..SLOTS).prop_map(Name::Slot),
+        1 => (0..SLOTS).prop_map(Name::Slot),
     ]
 }
 
