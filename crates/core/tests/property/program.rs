@@ -84,22 +84,28 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
         1 => Just(Retention::Nothing),
     ];
     let max_keys = prop_oneof![3 => Just(10_000usize), 1 => 1..=2usize];
-    (retention, max_keys, vec(acts(), 1..80)).prop_map(|(retention, max_keys, acts)| Program {
-        retention,
-        max_keys,
-        acts,
+    let acts = prop_oneof![2 => vec(acts(names()), 1..80), 1 => crowd()];
+    (retention, max_keys, acts).prop_map(|(retention, max_keys, acts)| Program { retention, max_keys, acts })
+}
+
+/// Nearly everything is for everybody: what many read at the same place is shared.
+fn crowd() -> impl Strategy<Value = Vec<Act>> {
+    let names = prop_oneof![30 => Just(Name::All), 1 => names()];
+    vec(acts(names), 1..80).prop_map(|acts| {
+        let open = |slot| Act::Open { slot, user: None, groups: BTreeSet::new(), snapshot: false, from: From::Fresh };
+        (0..SLOTS).map(open).chain(acts).collect()
     })
 }
 
-fn acts() -> impl Strategy<Value = Act> {
+fn acts(names: impl Strategy<Value = Name> + Clone + 'static) -> impl Strategy<Value = Act> {
     let slot = || 0..SLOTS;
-    let except = prop_oneof![3 => vec(names(), 0), 1 => vec(names(), 1..=2)];
-    let topics = prop_oneof![6 => vec(names(), 1), 3 => vec(names(), 2..=3), 1 => vec(names(), 0)];
+    let except = prop_oneof![5 => vec(names.clone(), 0), 1 => vec(self::names(), 1..=2)];
+    let topics = prop_oneof![6 => vec(names.clone(), 1), 3 => vec(names, 2..=3), 1 => vec(self::names(), 0)];
     let send = (topics, except, kinds(), prop::bool::weighted(0.15));
     let user = prop::option::weighted(0.7, 0..USERS);
     let open = (slot(), user, btree_set(0..GROUPS, 0..3), prop::bool::weighted(0.35), froms());
     prop_oneof![
-        12 => send.prop_map(|(topics, except, kind, large)| Act::Send { topics, except, kind, large }),
+        14 => send.prop_map(|(topics, except, kind, large)| Act::Send { topics, except, kind, large }),
         6 => open.prop_map(|(slot, user, groups, snapshot, from)| Act::Open { slot, user, groups, snapshot, from }),
         1 => slot().prop_map(|slot| Act::Cut { slot }),
         5 => slot().prop_map(|slot| Act::Read { slot }),
@@ -108,16 +114,16 @@ fn acts() -> impl Strategy<Value = Act> {
         2 => (slot(), 0..GROUPS).prop_map(|(slot, group)| Act::Leave { slot, group }),
         1 => (0..USERS, 0..GROUPS).prop_map(|(user, group)| Act::JoinUser { user, group }),
         1 => (0..USERS, 0..GROUPS).prop_map(|(user, group)| Act::LeaveUser { user, group }),
-        1 => names().prop_map(|name| Act::Disconnect { name }),
+        1 => self::names().prop_map(|name| Act::Disconnect { name }),
     ]
 }
 
-fn names() -> impl Strategy<Value = Name> {
+fn names() -> impl Strategy<Value = Name> + Clone {
     prop_oneof![
-        5 => Just(Name::All),
+        2 => Just(Name::All),
         3 => (0..USERS).prop_map(Name::User),
         4 => (0..GROUPS).prop_map(Name::Group),
-        1 => (0..SLOTS).prop_map(Name::Slot),
+        2 => (0..SLOTS).prop_map(Name::Slot),
     ]
 }
 
