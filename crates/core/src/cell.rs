@@ -120,6 +120,8 @@ pub(crate) struct Subscription {
     pub(crate) seat: Seat,
     pub(crate) since: Offset,
     pub(crate) until: Offset,
+    /// Up to where the topic's state came in a snapshot.
+    pub(crate) snapshot: Offset,
     pub(crate) origin: Origin,
 }
 
@@ -187,6 +189,21 @@ impl Subscriptions {
         let start = self.sorted.partition_point(|subscription| subscription.topic < topic);
         let of_topic = self.sorted.iter_mut().skip(start).take_while(|subscription| subscription.topic == topic);
         of_topic.into_iter().find(|subscription| subscription.is_open())
+    }
+
+    /// Notes that a snapshot of all topics that are open brings their state up to `offset`, and returns these topics.
+    pub(crate) fn begin_snapshot(&mut self, offset: Offset) -> Vec<TopicKey> {
+        let open = self.sorted.iter_mut().filter(|subscription| subscription.is_open());
+        let begun = open.map(|subscription| {
+            subscription.snapshot = offset;
+            subscription.topic
+        });
+        begun.collect()
+    }
+
+    /// Whether a snapshot brought the value of a topic at `offset`.
+    pub(crate) fn had_in_snapshot(&self, topic: TopicKey, offset: Offset) -> bool {
+        self.of(topic).iter().any(|subscription| offset <= subscription.snapshot)
     }
 
     pub(crate) fn insert(&mut self, subscription: Subscription) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::cell::{Cell, CellState};
 use crate::encode;
-use crate::id::EventId;
+use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::read::{Cursor, Read, Reader};
@@ -204,7 +204,10 @@ impl Stream {
                 state.delivered += events;
                 return Step::Write(bytes);
             }
-            Read::Gap => return Step::Write(self.gap(&reader, state)),
+            Read::Gap => {
+                let place = reader.place(&self.cursor, self.known(log));
+                return Step::Write(self.gap(log, state, log.id(place)));
+            }
             Read::Nothing if self.cursor.offset < limit => return Step::Again,
             Read::Nothing => {}
         }
@@ -243,15 +246,17 @@ impl Stream {
         }
     }
 
-    /// Tells that something was forgotten before it was read, and where the stream goes on.
-    fn gap(&mut self, reader: &Reader<'_>, state: &CellState) -> Bytes {
-        let log = reader.log;
+    /// The newest place in this log that the client has been told.
+    fn known(&self, log: &Log) -> Position {
+        if self.cursor.offset < log.reset_at() { log.start() } else { self.told.position }
+    }
+
+    /// Tells that something was forgotten before it was read, and that the stream goes on from `place`.
+    fn gap(&mut self, log: &Log, state: &mut CellState, place: EventId) -> Bytes {
         self.hub.lagged.fetch_add(1, Ordering::Relaxed);
         let requested = self.told.to_string();
-        let another = self.cursor.offset < log.reset_at();
-        let reason = if another { GapReason::UnknownLog } else { GapReason::Lagged };
-        let known = if another { log.start() } else { self.told.position };
-        let place = log.id(reader.place(&self.cursor, known));
+        let is_another = self.cursor.offset < log.reset_at();
+        let reason = if is_another { GapReason::UnknownLog } else { GapReason::Lagged };
         if self.snapshots {
             // Until the snapshot is through, the client keeps the id that gets it another one.
             self.snapshot = Some(SnapshotRun::of_all(log, state, place));

@@ -38,7 +38,7 @@ pub(crate) struct Cursor {
     pub(crate) told: u64,
     /// Ephemeral entries up to here were for who was connected then.
     pub(crate) live_from: Offset,
-    /// Keyed entries up to here came in a snapshot.
+    /// Keyed entries up to here may have come in a snapshot.
     pub(crate) snapshot: Offset,
     /// The client has read up to here elsewhere; this node has not yet heard of it.
     pub(crate) ahead: Option<Position>,
@@ -118,7 +118,7 @@ impl<'l> Reader<'l> {
     /// Whether an entry is for this stream.
     fn wants(&self, entry: &Entry, cursor: &Cursor) -> bool {
         let is_over = entry.ephemeral && entry.offset <= cursor.live_from || self.is_superseded(entry);
-        let had_before = entry.offset <= cursor.snapshot && self.was_in_snapshot(entry, cursor)
+        let had_before = entry.offset <= cursor.snapshot && self.was_in_snapshot(entry)
             || cursor.ahead.is_some_and(|ahead| entry.position <= ahead);
         let is_reached = entry.topics.iter().any(|topic| self.subscriptions.covers(*topic, entry.offset));
         is_reached && !is_over && !had_before && !self.is_excepted(entry)
@@ -130,14 +130,16 @@ impl<'l> Reader<'l> {
         entry.is_superseded() && entry.topics.iter().any(|topic| stays_in(*topic))
     }
 
-    /// Whether the snapshot brought the value of an entry's key, of this entry or of a newer one: what comes after it must
+    /// Whether a snapshot brought the value of an entry's key, of this entry or of a newer one: what comes after it must
     /// not take it back. It did not where the newest is not for this stream, or ends the key.
-    fn was_in_snapshot(&self, entry: &Entry, cursor: &Cursor) -> bool {
+    fn was_in_snapshot(&self, entry: &Entry) -> bool {
         let Some(key) = entry.key.as_deref() else { return false };
-        entry.topics.iter().filter(|topic| self.subscriptions.covers(**topic, entry.offset)).any(|topic| {
+        entry.topics.iter().any(|topic| {
             let state = self.log.index.get(*topic).and_then(|record| record.state.as_deref());
             let newest = state.and_then(|state| state.get(key));
-            newest.is_some_and(|newest| newest.offset <= cursor.snapshot && !self.is_excepted(newest))
+            newest.is_some_and(|newest| {
+                self.subscriptions.had_in_snapshot(*topic, newest.offset) && !self.is_excepted(newest)
+            })
         })
     }
 

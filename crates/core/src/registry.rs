@@ -70,7 +70,7 @@ impl Inner {
             let mut state = cell.inner.lock();
             self.enter(&mut log, &cell, &mut state, &request);
             self.start_clocks(&cell, &mut state, now_ms);
-            Resume::new(self, &log, &cell, &state, &request)
+            Resume::new(self, &log, &cell, &mut state, &request)
         };
         place.keep();
         Ok(Connection::open(Stream::new(Arc::clone(self), cell, resume)))
@@ -387,7 +387,7 @@ fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Top
         return;
     }
     let (topic, seat) = log.index.subscribe(topic, cell);
-    state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, origin });
+    state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, snapshot: 0, origin });
 }
 
 /// Has the reader of a connection read the state of a group, as it is now.

@@ -59,10 +59,9 @@ pub(crate) struct SnapshotRun {
 
 impl SnapshotRun {
     /// The state of all topics of a connection, up to the head.
-    pub(crate) fn of_all(log: &Log, state: &CellState, then: EventId) -> Self {
-        let open = state.subscriptions.iter().filter(|subscription| subscription.is_open());
-        let topics = open.map(|subscription| subscription.topic).collect();
-        Self { topics, from: 0, until: log.head().offset, then: Some(then) }
+    pub(crate) fn of_all(log: &Log, state: &mut CellState, then: EventId) -> Self {
+        let until = log.head().offset;
+        Self { topics: state.subscriptions.begin_snapshot(until), from: 0, until, then: Some(then) }
     }
 }
 
@@ -78,7 +77,7 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    pub(crate) fn new(hub: &Inner, log: &Log, cell: &Cell, state: &CellState, request: &ConnectRequest) -> Self {
+    pub(crate) fn new(hub: &Inner, log: &Log, cell: &Cell, state: &mut CellState, request: &ConnectRequest) -> Self {
         let head = log.head();
         let mut cursor =
             Cursor { offset: head.offset, told: log.losses(), live_from: head.offset, ..Cursor::default() };

@@ -31,6 +31,8 @@ struct Membership {
     origin: Origin,
     since: Offset,
     until: Option<Offset>,
+    /// Up to where a snapshot of everything brought its state.
+    snapshot: Offset,
 }
 
 /// The state of some topics, which the stream is to be given.
@@ -277,7 +279,7 @@ impl Expected {
 
     pub(crate) fn join(&mut self, topic: Topic, origin: Origin, since: Offset) {
         if !self.is_in_through(&topic, origin) {
-            self.memberships.push(Membership { topic, origin, since, until: None });
+            self.memberships.push(Membership { topic, origin, since, until: None, snapshot: 0 });
         }
     }
 
@@ -374,9 +376,12 @@ impl Expected {
 
     /// Whether the snapshot of a gap brought this event, or one that took its place: a value, and for this stream.
     fn came_in_snapshot(&self, journal: &Journal, offset: Offset) -> bool {
-        let then = journal.at(offset).topics.iter().filter(|topic| self.covers(topic, offset));
-        then.filter_map(|topic| journal.newest(topic, offset)).any(|newest| {
-            newest <= self.in_snapshot && !journal.at(newest).retract && !self.is_excepted(journal, newest)
+        journal.at(offset).topics.iter().any(|topic| {
+            let Some(newest) = journal.newest(topic, offset) else { return false };
+            let mut memberships = self.memberships.iter().filter(|membership| membership.topic == *topic);
+            memberships.any(|membership| newest <= membership.snapshot)
+                && !journal.at(newest).retract
+                && !self.is_excepted(journal, newest)
         })
     }
 
@@ -420,7 +425,9 @@ impl Expected {
     fn place(&self, journal: &Journal) -> Offset {
         let kept = (self.cursor + 1..=journal.head()).filter(|offset| self.is_kept(journal, *offset));
         let next = kept.into_iter().find(|offset| self.claim(journal, *offset) != Claim::None);
-        let lost = journal.forgotten.iter().filter(|(topic, offset)| self.misses(topic, *offset));
+        // A topic that was left counts or not, depending on how far the stream has read.
+        let is_open = |topic: &Topic| self.memberships.iter().any(|it| it.topic == *topic && it.until.is_none());
+        let lost = journal.forgotten.iter().filter(|(topic, offset)| is_open(topic) && self.misses(topic, *offset));
         let lost = lost.map(|(_, offset)| *offset).max().unwrap_or(0);
         if next.is_none_or(|next| lost < next) { lost.max(self.given) } else { self.given }
     }
@@ -437,8 +444,12 @@ impl Expected {
     // --- snapshots
 
     fn take_snapshot(&mut self, journal: &Journal, then: Offset) {
-        let open = self.memberships.iter().filter(|membership| membership.until.is_none());
-        let topics = open.map(|membership| membership.topic.clone()).collect();
+        let open = self.memberships.iter_mut().filter(|membership| membership.until.is_none());
+        let begun = open.map(|membership| {
+            membership.snapshot = journal.head();
+            membership.topic.clone()
+        });
+        let topics = begun.collect();
         self.snapshots.push_front(Snapshot { topics, given: 0, until: journal.head(), then: Some(then) });
     }
 
