@@ -11,7 +11,7 @@ use ssehub::{
     ConnectErrorKind, ConnectRequest, ConnectionInfo, DisconnectReason, HookResult, Hooks, Hub, MAX_HOOK_BACKLOG,
     Shutdown, Topic, async_trait,
 };
-use support::{Tab, anyone, eventually, hub, now, within};
+use support::{Tab, anyone, begin_shutdown, eventually, hub, now, within};
 use tokio::sync::Semaphore;
 
 /// Writes down what it is told, in the order in which calls begin.
@@ -104,14 +104,9 @@ fn each_end_is_told_once_with_its_reason() {
     now(hub.disconnect(Topic::connection(&gone.id), "kicked, and gone before it heard"));
     gone.cut();
     let unread = Tab::open(&hub, anyone());
-    let report = std::thread::scope(|scope| {
-        let hub = &hub;
-        let shutdown =
-            scope.spawn(move || within("the shutdown", hub.shutdown(Shutdown::within(Duration::from_secs(9)))));
-        eventually("the hub to refuse", || !hub.is_ready());
-        drop(unread);
-        shutdown.join().unwrap()
-    });
+    let shutdown = begin_shutdown(&hub, Shutdown::within(Duration::from_secs(9)));
+    drop(unread);
+    let report = shutdown.join().unwrap();
     assert_eq!((report.closed, report.remaining), (1, 0));
     let ends: Vec<_> = diary.lines().into_iter().filter(|line| line.starts_with("dis")).collect();
     assert_eq!(

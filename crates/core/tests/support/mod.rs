@@ -14,7 +14,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, StreamExt as _};
-use ssehub::{ConnectRequest, Connection, Event, Hub};
+use ssehub::{ConnectRequest, Connection, Event, Hub, Shutdown, ShutdownReport};
 
 /// How long a test waits for what has to happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -241,4 +241,12 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Begins a shutdown, which tells every stream, and has a thread of its own wait for the end of it.
+pub(crate) fn begin_shutdown(hub: &Hub, shutdown: Shutdown) -> std::thread::JoinHandle<ShutdownReport> {
+    let hub = hub.clone();
+    let mut shutdown = Box::pin(async move { hub.shutdown(shutdown).await });
+    let begun = shutdown.as_mut().now_or_never();
+    std::thread::spawn(move || begun.unwrap_or_else(|| within("the shutdown", shutdown)))
 }
