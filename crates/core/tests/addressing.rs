@@ -1,5 +1,7 @@
 //! Addressing: who gets an event, live and in replay.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use ssehub::{Audience, ConnectRequest, Hub, Topic};

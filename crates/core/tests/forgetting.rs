@@ -1,5 +1,7 @@
 //! What counts as lost: a gap is told for that, and for nothing else.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use ssehub::{Audience, Event, History};

@@ -1,5 +1,7 @@
 //! Groups: connections and users join and leave while streams are open.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use ssehub::{Audience, ConnectRequest, Event, GroupErrorKind, History, Hub, MAX_NAME, Topic};

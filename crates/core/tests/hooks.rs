@@ -1,5 +1,7 @@
 //! Hooks: each coming and going is told once, in order, and no hook can harm anybody.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::HashMap;

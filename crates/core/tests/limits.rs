@@ -1,5 +1,7 @@
 //! Limits: what is refused, and how that is said.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Streams: keep-alives, lifetimes, ends, drops, and how much one write brings.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! The wire: whatever an application passes comes out as exactly that, through a parser written by others and through a
 //! strict one that takes no line the hub does not mean.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::convert::Infallible;
