@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cost;
 mod groups;
 mod leaving;
 mod pace;

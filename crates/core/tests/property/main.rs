@@ -19,7 +19,7 @@ mod world;
 use proptest::prelude::*;
 
 /// Enough to find what is wrong, in a few seconds of a debug build.
-const CASES: u32 = 600;
+const CASES: u32 = 1000;
 
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
