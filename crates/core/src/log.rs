@@ -20,7 +20,7 @@ use crate::topic::{Audience, Topic};
 pub(crate) const EPHEMERAL_EVENTS: usize = 1024;
 
 /// And how many bytes of them: an eighth of the default history.
-const EPHEMERAL_BYTES: usize = 8 << 20;
+pub(crate) const EPHEMERAL_BYTES: usize = 8 << 20;
 
 /// An event on its way into the log: encoded, but without an id.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::history::History;
-use crate::log::EPHEMERAL_EVENTS;
+use crate::log::{EPHEMERAL_BYTES, EPHEMERAL_EVENTS};
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// How long readers that are due may stand still before publishers go on without them.
@@ -39,12 +39,9 @@ pub(crate) struct Turn(usize);
 
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// The budget of one round, and what has been spent of it.
-    events: usize,
-    bytes: usize,
-    spent_events: AtomicUsize,
-    spent_ephemeral: AtomicUsize,
-    spent_bytes: AtomicUsize,
+    /// What may be committed in one round; ephemeral events have a window of their own.
+    durable: Budget,
+    ephemeral: Budget,
     /// The current generation of who is due; another one begins when they are given up.
     generation: AtomicUsize,
     /// How many budgets there were.
@@ -61,11 +58,8 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn new(history: &History) -> Self {
         Self {
-            events: (history.window() / 4).max(1),
-            bytes: (history.bytes / 4).max(1),
-            spent_events: AtomicUsize::new(0),
-            spent_ephemeral: AtomicUsize::new(0),
-            spent_bytes: AtomicUsize::new(0),
+            durable: Budget::of(history.window(), history.bytes),
+            ephemeral: Budget::of(EPHEMERAL_EVENTS, EPHEMERAL_BYTES),
             generation: AtomicUsize::new(0),
             round: AtomicUsize::new(0),
             due: std::array::from_fn(|_| AtomicUsize::new(0)),
@@ -101,15 +95,13 @@ impl Pace {
 
     /// An event has been committed.
     pub(crate) fn spend(&self, ephemeral: bool, bytes: usize) {
-        let events = if ephemeral { &self.spent_ephemeral } else { &self.spent_events };
-        events.fetch_add(1, Ordering::Relaxed);
-        self.spent_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let budget = if ephemeral { &self.ephemeral } else { &self.durable };
+        budget.spent_events.fetch_add(1, Ordering::Relaxed);
+        budget.spent_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn is_spent(&self) -> bool {
-        self.spent_events.load(Ordering::Relaxed) >= self.events
-            || self.spent_bytes.load(Ordering::Relaxed) >= self.bytes
-            || self.spent_ephemeral.load(Ordering::Relaxed) >= EPHEMERAL_EVENTS / 4
+        self.durable.is_spent() || self.ephemeral.is_spent()
     }
 
     /// Waits for the turns of those who are due, if the budget is spent. `time` is asked to call
@@ -123,9 +115,8 @@ impl Pace {
             if self.due().load(Ordering::SeqCst) == 0 {
                 self.round.fetch_add(1, Ordering::SeqCst);
                 self.looks.store(0, Ordering::Relaxed);
-                self.spent_events.store(0, Ordering::Relaxed);
-                self.spent_ephemeral.store(0, Ordering::Relaxed);
-                self.spent_bytes.store(0, Ordering::Relaxed);
+                self.durable.renew();
+                self.ephemeral.renew();
                 return yield_once().await;
             }
             if !self.timed.swap(true, Ordering::SeqCst) {
@@ -160,6 +151,36 @@ impl Pace {
     fn counter(&self, generation: usize) -> &AtomicUsize {
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
         &self.due[generation % GENERATIONS]
+    }
+}
+
+/// A quarter of a window, by events and by bytes, and what has been spent of it.
+#[derive(Debug)]
+struct Budget {
+    events: usize,
+    bytes: usize,
+    spent_events: AtomicUsize,
+    spent_bytes: AtomicUsize,
+}
+
+impl Budget {
+    fn of(events: usize, bytes: usize) -> Self {
+        Self {
+            events: (events / 4).max(1),
+            bytes: (bytes / 4).max(1),
+            spent_events: AtomicUsize::new(0),
+            spent_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.spent_events.load(Ordering::Relaxed) >= self.events
+            || self.spent_bytes.load(Ordering::Relaxed) >= self.bytes
+    }
+
+    fn renew(&self) {
+        self.spent_events.store(0, Ordering::Relaxed);
+        self.spent_bytes.store(0, Ordering::Relaxed);
     }
 }
 
