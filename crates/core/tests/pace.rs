@@ -181,7 +181,8 @@ fn large_events_and_ephemeral_ones_outrun_nobody_either() {
             let reader = tokio::spawn(async move {
                 let mut count = 0;
                 while let Some(bytes) = stream.next().await {
-                    assert!(bytes.windows(7).all(|window| window != b"hub:gap"), "outrun after {count} events");
+                    let text = std::str::from_utf8(&bytes).expect("a stream is UTF-8");
+                    assert!(!text.contains("hub:gap"), "outrun after {count} events");
                     count += usize::from(bytes.len() > 100_000);
                     if bytes.ends_with(b"data: end\n\n") {
                         break;
@@ -191,11 +192,11 @@ fn large_events_and_ephemeral_ones_outrun_nobody_either() {
             });
             let large = Event::message("x".repeat(200_000));
             let large = if ephemeral { large.ephemeral() } else { large };
-            for _ in 0..200 {
+            for _ in 0..100 {
                 hub.send_to_all(large.clone()).await.expect("the event is taken");
             }
             hub.send_to_all(Event::message("end")).await.expect("the event is taken");
-            assert_eq!(reader.await.expect("it loses nothing"), 200, "ephemeral: {ephemeral}, {mebibytes} MiB");
+            assert_eq!(reader.await.expect("it loses nothing"), 100, "ephemeral: {ephemeral}, {mebibytes} MiB");
         }
     });
 }
