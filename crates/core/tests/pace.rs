@@ -192,11 +192,11 @@ fn large_events_and_ephemeral_ones_outrun_nobody_either() {
             });
             let large = Event::message("x".repeat(200_000));
             let large = if ephemeral { large.ephemeral() } else { large };
-            for _ in 0..100 {
+            for _ in 0..70 {
                 hub.send_to_all(large.clone()).await.expect("the event is taken");
             }
             hub.send_to_all(Event::message("end")).await.expect("the event is taken");
-            assert_eq!(reader.await.expect("it loses nothing"), 100, "ephemeral: {ephemeral}, {mebibytes} MiB");
+            assert_eq!(reader.await.expect("it loses nothing"), 70, "ephemeral: {ephemeral}, {mebibytes} MiB");
         }
     });
 }
