@@ -133,18 +133,20 @@ async fn follow(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
     loop {
         match backplane.tail(last).await {
             Ok(mut tail) => {
-                hub.upgrade().inspect(|hub| hub.set_tailing(true));
                 while let Some(tailed) = tail.next().await {
                     let Some(hub) = hub.upgrade() else { return };
                     match tailed {
                         Ok(Tailed::Start(id)) => {
                             hub.start_from(id, last);
+                            hub.set_tailing(true);
                             last = Some(id);
                             backoff = MIN_BACKOFF;
                         }
                         Ok(Tailed::Entry(id, record)) if last.is_some_and(|last| last.precedes(id)) => {
                             hub.take_in(id, record);
                             last = Some(id);
+                            // Publishers give way to what this node has heard of; the rest comes in one go.
+                            hub.give_way().await;
                         }
                         Ok(Tailed::Entry(id, _)) => {
                             tracing::warn!(%id, "the backplane's tail is out of order; following it anew");

@@ -72,6 +72,8 @@ impl<'l> Reader<'l> {
             return Read::Nothing;
         }
         if self.has_lost(cursor) {
+            // A place in the log that was is none in the one that is.
+            cursor.ahead = cursor.ahead.filter(|_| cursor.offset >= self.log.reset_at());
             return Read::Gap;
         }
         let batch = self.look_at_few(cursor, limit).unwrap_or_else(|| self.read_topics(cursor, limit));

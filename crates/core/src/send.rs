@@ -20,6 +20,9 @@ impl Inner {
         audience.dedup();
         self.check(&audience, &event)?;
         let Some(backplane) = &self.backplane else { return self.commit(Pending::new(audience, &event)) };
+        if self.is_closing() {
+            return Err(SendError(Refusal::ShuttingDown));
+        }
         if let Some(key) = event.state_key() {
             self.log.read().admit(&audience, key, event.data.len())?;
         }

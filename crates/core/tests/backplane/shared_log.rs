@@ -1,0 +1,259 @@
+//! A backplane in memory that several hubs share, and that fails on demand: an ordered log, and one line to it per hub.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use ssehub::{Backplane, BackplaneError, BackplaneErrorKind, EventId, LogName, Record, Tailed, async_trait};
+use tokio::sync::watch;
+
+/// The log itself.
+#[derive(Clone)]
+pub(crate) struct SharedLog {
+    contents: Arc<Mutex<Contents>>,
+    /// Changes whenever anything does.
+    version: Arc<watch::Sender<u64>>,
+}
+
+struct Contents {
+    name: LogName,
+    /// The place before the oldest entry.
+    start: EventId,
+    entries: Vec<(EventId, Record)>,
+    /// How far the clock of the log is behind that of the hubs.
+    behind_ms: u64,
+}
+
+/// What one hub has of the log.
+#[derive(Clone)]
+pub(crate) struct Line {
+    log: SharedLog,
+    state: Arc<Mutex<LineState>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct LineState {
+    /// Nothing goes through.
+    cut: bool,
+    /// Appends go through, and the tail brings nothing.
+    held: bool,
+    /// The tail is ended whenever this changes.
+    restarts: u64,
+    /// Every entry comes twice.
+    stutters: bool,
+    /// What becomes of appends.
+    appends: Appends,
+}
+
+/// What becomes of appends.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Appends {
+    #[default]
+    Taken,
+    TakenAndFailed,
+    Failed,
+}
+
+impl SharedLog {
+    pub(crate) fn new() -> Self {
+        let contents = Contents::new(0);
+        Self { contents: Arc::new(Mutex::new(contents)), version: Arc::new(watch::channel(0).0) }
+    }
+
+    pub(crate) fn line(&self) -> Line {
+        Line { log: self.clone(), state: Arc::default() }
+    }
+
+    /// The log is gone, and another one, whose clock is behind by so much, has its place.
+    pub(crate) fn wipe(&self, behind_ms: u64) {
+        *self.lock() = Contents::new(behind_ms);
+        self.changed();
+    }
+
+    /// Forgets all but the newest entries.
+    pub(crate) fn trim_to(&self, count: usize) {
+        let mut contents = self.lock();
+        let gone = contents.entries.len().saturating_sub(count);
+        if let Some((id, _)) = contents.entries.drain(..gone).last() {
+            contents.start = id;
+        }
+    }
+
+    pub(crate) fn head(&self) -> EventId {
+        self.lock().head()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().expect("nothing panics under this lock")
+    }
+
+    fn changed(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+}
+
+impl Contents {
+    fn new(behind_ms: u64) -> Self {
+        let name = LogName::random();
+        Self { name, start: EventId::new(now_ms() - behind_ms, 0, name), entries: Vec::new(), behind_ms }
+    }
+
+    fn head(&self) -> EventId {
+        self.entries.last().map_or(self.start, |(id, _)| *id)
+    }
+
+    fn append(&mut self, record: Record) -> EventId {
+        let head = self.head();
+        let now_ms = now_ms() - self.behind_ms;
+        let (ms, seq) = if now_ms > head.ms() { (now_ms, 0) } else { (head.ms(), head.seq() + 1) };
+        let id = EventId::new(ms, seq, self.name);
+        self.entries.push((id, record));
+        id
+    }
+
+    /// Where a tail starts that is asked to follow this.
+    fn start_after(&self, after: Option<EventId>) -> EventId {
+        after.filter(|after| after.log() == self.name && place(*after) >= place(self.start)).unwrap_or(self.start)
+    }
+
+    fn next_after(&self, id: EventId) -> Option<(EventId, Record)> {
+        let next = self.entries.partition_point(|(other, _)| place(*other) <= place(id));
+        self.entries.get(next).cloned()
+    }
+}
+
+impl Line {
+    fn set(&self, set: impl FnOnce(&mut LineState)) {
+        set(&mut self.state.lock().expect("nothing panics under this lock"));
+        self.log.changed();
+    }
+
+    fn state(&self) -> LineState {
+        *self.state.lock().expect("nothing panics under this lock")
+    }
+
+    pub(crate) fn cut(&self, cut: bool) {
+        self.set(|state| state.cut = cut);
+    }
+
+    pub(crate) fn hold(&self, held: bool) {
+        self.set(|state| state.held = held);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.set(|state| state.restarts += 1);
+    }
+
+    pub(crate) fn stutter(&self, stutters: bool) {
+        self.set(|state| state.stutters = stutters);
+    }
+
+    pub(crate) fn appends(&self, appends: Appends) {
+        self.set(|state| state.appends = appends);
+    }
+
+    /// How many still use this line.
+    pub(crate) fn users(&self) -> usize {
+        Arc::strong_count(&self.state)
+    }
+}
+
+#[async_trait]
+impl Backplane for Line {
+    async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
+        let state = self.state();
+        // Whoever waits for an answer lets others run.
+        tokio::task::yield_now().await;
+        if state.cut {
+            return Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "the line is cut"));
+        }
+        let id = match state.appends {
+            Appends::Failed => None,
+            Appends::Taken | Appends::TakenAndFailed => Some(self.log.lock().append(record)),
+        };
+        self.log.changed();
+        let taken = id.filter(|_| matches!(state.appends, Appends::Taken));
+        taken.ok_or_else(|| BackplaneError::new(BackplaneErrorKind::Uncertain, "no answer came"))
+    }
+
+    async fn tail(
+        &self,
+        after: Option<EventId>,
+    ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, BackplaneError> {
+        if self.state().cut {
+            return Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "the line is cut"));
+        }
+        let tail = Tail {
+            line: self.clone(),
+            changes: self.log.version.subscribe(),
+            asked: after,
+            at: None,
+            restarts: self.state().restarts,
+            repeat: None,
+        };
+        Ok(futures::stream::unfold(tail, |mut tail| async { Some((tail.next().await?, tail)) }).boxed())
+    }
+}
+
+struct Tail {
+    line: Line,
+    changes: watch::Receiver<u64>,
+    asked: Option<EventId>,
+    at: Option<EventId>,
+    restarts: u64,
+    repeat: Option<Tailed>,
+}
+
+impl Tail {
+    /// What the tail brings next; none when it has to be asked for anew.
+    async fn next(&mut self) -> Option<Result<Tailed, BackplaneError>> {
+        loop {
+            self.changes.mark_unchanged();
+            let state = self.line.state();
+            if state.cut {
+                return Some(Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "the line was cut")));
+            }
+            if state.restarts != self.restarts || self.has_lost_its_place() {
+                return None;
+            }
+            if !state.held
+                && let Some(tailed) = self.take(state.stutters)
+            {
+                return Some(Ok(tailed));
+            }
+            self.changes.changed().await.ok()?;
+        }
+    }
+
+    /// Whether the log is another one, or forgot what comes next.
+    fn has_lost_its_place(&self) -> bool {
+        let contents = self.line.log.lock();
+        self.at.is_some_and(|at| contents.start_after(Some(at)) != at)
+    }
+
+    fn take(&mut self, stutters: bool) -> Option<Tailed> {
+        if let Some(again) = self.repeat.take() {
+            return Some(again);
+        }
+        let contents = self.line.log.lock();
+        let Some(at) = self.at else {
+            let start = contents.start_after(self.asked);
+            self.at = Some(start);
+            return Some(Tailed::Start(start));
+        };
+        let (id, record) = contents.next_after(at)?;
+        self.at = Some(id);
+        let entry = Tailed::Entry(id, record);
+        self.repeat = stutters.then(|| entry.clone());
+        Some(entry)
+    }
+}
+
+fn place(id: EventId) -> (u64, u64) {
+    (id.ms(), id.seq())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}
