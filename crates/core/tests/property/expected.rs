@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use ssehub::Topic;
 
 use crate::journal::{Journal, Meaning, Offset};
+use crate::memberships::{Memberships, Origin};
 use crate::support::Received;
 
 /// What an event is to a stream.
@@ -16,23 +17,6 @@ enum Claim {
     Spare,
     /// It is for others, or superseded.
     None,
-}
-
-/// Through what a stream is in a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Connection,
-    User,
-}
-
-#[derive(Debug)]
-struct Membership {
-    topic: Topic,
-    origin: Origin,
-    since: Offset,
-    until: Option<Offset>,
-    /// Up to where a snapshot of everything brought its state.
-    snapshot: Offset,
 }
 
 /// The state of some topics, which the stream is to be given.
@@ -49,9 +33,8 @@ struct Snapshot {
 /// One stream, as its client sees it.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    connection: String,
     user: Option<String>,
-    memberships: Vec<Membership>,
+    pub(crate) memberships: Memberships,
     /// Everything up to here was given, excused, or is not for this stream.
     cursor: Offset,
     /// The newest that it was given or told.
@@ -91,9 +74,8 @@ impl Expected {
         let Opening { user, groups, user_groups, snapshot, id, replays } = opening;
         let head = journal.head();
         let mut new = Self {
-            connection: connection.to_owned(),
             user,
-            memberships: Vec::new(),
+            memberships: Memberships::default(),
             cursor: head,
             given: 0,
             live_from: head,
@@ -268,27 +250,13 @@ impl Expected {
 
     // --- what the application does with it
 
-    pub(crate) fn is_in(&self, topic: &Topic) -> bool {
-        self.memberships.iter().any(|membership| membership.topic == *topic && membership.until.is_none())
-    }
-
-    fn is_in_through(&self, topic: &Topic, origin: Origin) -> bool {
-        let mut open = self.memberships.iter().filter(|membership| membership.until.is_none());
-        open.any(|membership| membership.topic == *topic && membership.origin == origin)
-    }
-
     pub(crate) fn join(&mut self, topic: Topic, origin: Origin, since: Offset) {
-        if !self.is_in_through(&topic, origin) {
-            self.memberships.push(Membership { topic, origin, since, until: None, snapshot: 0 });
-        }
+        self.memberships.join(topic, origin, since);
     }
 
     pub(crate) fn leave(&mut self, topic: &Topic, origin: Origin, at: Offset) {
-        let mut open = self.memberships.iter_mut().filter(|membership| membership.until.is_none());
-        if let Some(membership) = open.find(|it| it.topic == *topic && it.origin == origin) {
-            membership.until = Some(at);
-        }
-        if !self.is_in(topic) {
+        self.memberships.leave(topic, origin, at);
+        if !self.memberships.has(topic) {
             self.forget_snapshot(topic);
         }
     }
@@ -314,48 +282,21 @@ impl Expected {
         self.user.as_deref()
     }
 
-    /// The groups it is in, by name.
-    pub(crate) fn groups(&self) -> Vec<String> {
-        let open = self.memberships.iter().filter(|membership| membership.until.is_none());
-        let groups = open.filter_map(|membership| match &membership.topic {
-            Topic::Group(name) => Some(name.to_string()),
-            _ => None,
-        });
-        groups.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
     // --- the rules
 
-    fn covers(&self, topic: &Topic, offset: Offset) -> bool {
-        self.memberships.iter().any(|membership| {
-            membership.topic == *topic
-                && membership.since < offset
-                && membership.until.is_none_or(|until| offset <= until)
-        })
-    }
-
-    /// Whether it is in a topic, and has been since an event.
-    fn has_stayed_in(&self, topic: &Topic, offset: Offset) -> bool {
-        let open = self.memberships.iter().filter(|membership| membership.until.is_none());
-        open.into_iter().any(|membership| membership.topic == *topic && membership.since < offset)
-    }
-
     fn is_covered(&self, journal: &Journal, offset: Offset) -> bool {
-        journal.at(offset).topics.iter().any(|topic| self.covers(topic, offset))
+        journal.at(offset).topics.iter().any(|topic| self.memberships.covers(topic, offset))
     }
 
     fn is_excepted(&self, journal: &Journal, offset: Offset) -> bool {
-        journal.at(offset).except.iter().any(|topic| match topic {
-            Topic::Connection(id) => **id == *self.connection,
-            topic => self.covers(topic, offset),
-        })
+        journal.at(offset).except.iter().any(|topic| self.memberships.covers(topic, offset))
     }
 
     fn claim(&self, journal: &Journal, offset: Offset) -> Claim {
         let sent = journal.at(offset);
-        let covered = sent.topics.iter().filter(|topic| self.covers(topic, offset));
+        let covered = sent.topics.iter().filter(|topic| self.memberships.covers(topic, offset));
         // Who has left may not get what is newer.
-        let stays = covered.clone().any(|topic| self.has_stayed_in(topic, offset));
+        let stays = covered.clone().any(|topic| self.memberships.has_since(topic, offset));
         if !self.is_covered(journal, offset)
             || self.is_excepted(journal, offset)
             || sent.ephemeral && offset <= self.live_from
@@ -378,8 +319,7 @@ impl Expected {
     fn came_in_snapshot(&self, journal: &Journal, offset: Offset) -> bool {
         journal.at(offset).topics.iter().any(|topic| {
             let Some(newest) = journal.newest(topic, offset) else { return false };
-            let mut memberships = self.memberships.iter().filter(|membership| membership.topic == *topic);
-            memberships.any(|membership| newest <= membership.snapshot)
+            newest <= self.memberships.snapshot(topic)
                 && !journal.at(newest).retract
                 && !self.is_excepted(journal, newest)
         })
@@ -392,16 +332,14 @@ impl Expected {
 
     /// Whether the stream can still be given an event.
     fn is_kept(&self, journal: &Journal, offset: Offset) -> bool {
-        let mut covered = journal.at(offset).topics.iter().filter(|topic| self.covers(topic, offset));
+        let mut covered = journal.at(offset).topics.iter().filter(|topic| self.memberships.covers(topic, offset));
         journal.is_retained(offset) || covered.any(|topic| journal.is_state(topic, offset))
     }
 
     /// Whether something a topic forgot is missing here. A topic remembers only the newest it forgot; so a stream that
     /// has left, or is being ended, and has not read up to there cannot know whether that was before or after.
     fn misses(&self, topic: &Topic, offset: Offset) -> bool {
-        let of_topic = self.memberships.iter().filter(|membership| membership.topic == *topic);
-        let mut behind = of_topic.filter(|it| it.since < offset && it.until.is_none_or(|until| until > self.cursor));
-        offset > self.cursor && behind.next().is_some()
+        offset > self.cursor && self.memberships.may_cover(topic, offset, self.cursor)
     }
 
     /// What is gone has been told to be.
@@ -426,9 +364,8 @@ impl Expected {
         let kept = (self.cursor + 1..=journal.head()).filter(|offset| self.is_kept(journal, *offset));
         let next = kept.into_iter().find(|offset| self.claim(journal, *offset) != Claim::None);
         // A topic that was left counts or not, depending on how far the stream has read.
-        let is_open = |topic: &Topic| self.memberships.iter().any(|it| it.topic == *topic && it.until.is_none());
-        let lost = journal.forgotten.iter().filter(|(topic, offset)| is_open(topic) && self.misses(topic, *offset));
-        let lost = lost.map(|(_, offset)| *offset).max().unwrap_or(0);
+        let lost = journal.forgotten.iter().filter(|(topic, offset)| self.misses(topic, *offset));
+        let lost = lost.filter(|(topic, _)| self.memberships.has(topic)).map(|(_, offset)| *offset).max().unwrap_or(0);
         if next.is_none_or(|next| lost < next) { lost.max(self.given) } else { self.given }
     }
 
@@ -444,12 +381,7 @@ impl Expected {
     // --- snapshots
 
     fn take_snapshot(&mut self, journal: &Journal, then: Offset) {
-        let open = self.memberships.iter_mut().filter(|membership| membership.until.is_none());
-        let begun = open.map(|membership| {
-            membership.snapshot = journal.head();
-            membership.topic.clone()
-        });
-        let topics = begun.collect();
+        let topics = self.memberships.take_snapshot(journal.head());
         self.snapshots.push_front(Snapshot { topics, given: 0, until: journal.head(), then: Some(then) });
     }
 
@@ -463,7 +395,7 @@ impl Expected {
             let excepted = if surely {
                 self.is_excepted(journal, *offset)
             } else {
-                sent.except.iter().any(|topic| self.has_stayed_in(topic, *offset))
+                sent.except.iter().any(|topic| self.memberships.has_since(topic, *offset))
             };
             is_left && !sent.retract && !excepted
         });
@@ -488,7 +420,7 @@ impl Expected {
     }
 
     fn is_wanted(&self, snapshot: &Snapshot) -> bool {
-        snapshot.then.is_some() || snapshot.topics.iter().all(|topic| self.is_in(topic))
+        snapshot.then.is_some() || snapshot.topics.iter().all(|topic| self.memberships.has(topic))
     }
 
     fn check_snapshot(&self, journal: &Journal, snapshot: &Snapshot) {

@@ -13,6 +13,7 @@ mod support;
 
 mod expected;
 mod journal;
+mod memberships;
 mod program;
 mod world;
 

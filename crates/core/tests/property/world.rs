@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use ssehub::{Audience, ConnectRequest, Event, EventId, GroupErrorKind, History, Hub, LogName, SendErrorKind, Topic};
 
-use crate::expected::{Expected, Opening, Origin};
+use crate::expected::{Expected, Opening};
 use crate::journal::{Journal, Offset, Sent};
+use crate::memberships::Origin;
 use crate::program::{Act, From, GROUPS, Kind, Name, Program, Retention, SLOTS, USERS};
 use crate::support::{Tab, anyone, hub, now};
 
@@ -321,7 +322,7 @@ impl World {
         let topic = self.topic(name);
         let count = now(self.hub.disconnect(topic.clone(), "bye"));
         let open = self.slots.iter_mut().filter_map(|slot| slot.open.as_mut());
-        let of_topic = open.map(|(_, expected)| expected).filter(|expected| expected.is_in(&topic));
+        let of_topic = open.map(|(_, expected)| expected).filter(|expected| expected.memberships.has(&topic));
         assert_eq!(count, of_topic.filter_map(|expected| expected.close(&self.journal).then_some(())).count());
     }
 
@@ -330,7 +331,9 @@ impl World {
         there.sort_unstable();
         let mut expected: Vec<_> = self
             .streams()
-            .map(|(slot, stream)| (slot.connection.clone(), stream.user().map(str::to_owned), stream.groups()))
+            .map(|(slot, stream)| {
+                (slot.connection.clone(), stream.user().map(str::to_owned), stream.memberships.groups())
+            })
             .collect();
         expected.sort_unstable();
         assert_eq!(there, expected);
@@ -341,7 +344,7 @@ impl World {
             gauges.0 += usize::from(streams > 0);
         }
         for group in (0..GROUPS).map(group_name) {
-            let members = self.streams().filter(|(_, stream)| stream.is_in(&Topic::group(&group))).count();
+            let members = self.streams().filter(|(_, stream)| stream.memberships.has(&Topic::group(&group))).count();
             assert_eq!((self.hub.member_count(&group), self.hub.members(&group).len()), (members, members), "{group}");
             gauges.1 += usize::from(members > 0);
         }
