@@ -40,7 +40,9 @@
 //! - **here at shutdown**: the fairing ends all streams and waits for them: each client gets `hub:closing` and a
 //!   finished response, and Rocket stops at once instead of waiting for `shutdown.grace` and `shutdown.mercy`. Those
 //!   (2 and 3 s unless set) still cut off clients that do not read, so a hub's deadline beyond `grace` needs a longer
-//!   `grace`.
+//!   `grace`. Rarely, where the signal finds its accept loop at work, Rocket 0.5.2 leaves without its shutdown
+//!   fairings, and streams are cut. Who cannot have that handles the signal itself, and calls [`Hub::shutdown`] before
+//!   `rocket.shutdown().notify()`.
 //! - **asking with `HEAD`**: a `#[get]` route answers it with the headers alone; nothing is registered.
 //!
 //! # What to know about Rocket

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rocket::config::{Config, LogLevel, Shutdown};
 use rocket::data::ByteUnit;
@@ -14,13 +15,17 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::{Build, Data, Request, Rocket, State, catch, catchers, get, post, routes};
 use ssehub_rocket::{SseError, SseHub, SseRequest, SseResponse};
 use tokio::runtime::Builder;
+use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
 
 use crate::answer::Answer;
 use crate::api;
 use crate::options::Options;
-use crate::stop::{self, Stop};
+use crate::stop::{self, Stop, end_streams};
 use crate::{Playground, announce, stream};
+
+/// What has left the hub has still to leave Rocket's tasks.
+const LET_TASKS_END: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
@@ -32,13 +37,17 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 
 async fn serve(options: &Options) -> Result<(), String> {
     let stop = Stop::on_signals().map_err(|error| error.to_string())?;
-    let rocket = build(options, Playground::new(options)?);
+    let playground = Playground::new(options)?;
+    let hub = playground.hub.clone();
+    let rocket = build(options, playground);
     let rocket = rocket.ignite().await.map_err(|error| failure(options, &error))?;
 
     let rocket_shutdown = rocket.shutdown();
     let signal = stop.clone();
     tokio::spawn(async move {
-        signal.requested().await;
+        // Before Rocket hears of it: where that finds its accept loop at work, it may leave without its fairings.
+        end_streams(signal, hub).await;
+        sleep(LET_TASKS_END).await;
         rocket_shutdown.notify();
     });
     match stop.bound(Box::pin(rocket.launch())).await {
