@@ -66,10 +66,10 @@ impl Shard {
         if self.running.swap(true, Ordering::SeqCst) {
             return;
         }
-        let pass = Pass { shard: Arc::clone(self), hub: Arc::clone(hub), turn: hub.pace.enter() };
+        let pass = Pass::new(self, hub);
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(pass.run())),
-            None => pass.run_now(),
+            None => drop(pass),
         }
     }
 }
@@ -124,43 +124,49 @@ struct Pass {
     shard: Arc<Shard>,
     hub: Arc<Inner>,
     turn: Turn,
+    /// The topics that are left, of which the last is left from this seat on.
+    topics: Vec<TopicKey>,
+    seat: usize,
+    over: bool,
 }
 
 impl Pass {
-    async fn run(self) {
-        while let Some(dirty) = self.take_dirty() {
-            for topic in dirty {
-                let mut next = Some(0);
-                while let Some(seat) = next {
-                    next = self.wake_slice(topic, seat);
-                    tokio::task::yield_now().await;
-                }
-            }
+    fn new(shard: &Arc<Shard>, hub: &Arc<Inner>) -> Self {
+        let turn = hub.pace.enter();
+        Self { shard: Arc::clone(shard), hub: Arc::clone(hub), turn, topics: Vec::new(), seat: 0, over: false }
+    }
+
+    async fn run(mut self) {
+        while self.step() {
+            tokio::task::yield_now().await;
         }
     }
 
-    fn run_now(self) {
-        while let Some(dirty) = self.take_dirty() {
-            for topic in dirty {
-                let mut next = Some(0);
-                while let Some(seat) = next {
-                    next = self.wake_slice(topic, seat);
-                }
+    /// Wakes some subscribers. False when the pass is over.
+    fn step(&mut self) -> bool {
+        if let Some(&topic) = self.topics.last() {
+            let next = self.wake_slice(topic, self.seat);
+            self.seat = next.unwrap_or(0);
+            if next.is_none() {
+                self.topics.pop();
             }
+        } else if !self.over {
+            self.over = !self.take_dirty();
         }
+        !self.over
     }
 
-    /// What is to be done; none when the pass is over.
-    fn take_dirty(&self) -> Option<HashSet<TopicKey>> {
+    /// Takes what is to be done. False if that is nothing: then another pass may begin.
+    fn take_dirty(&mut self) -> bool {
         loop {
-            let dirty = std::mem::take(&mut *self.shard.dirty.lock());
-            if !dirty.is_empty() {
-                return Some(dirty);
+            self.topics.extend(self.shard.dirty.lock().drain());
+            if !self.topics.is_empty() {
+                return true;
             }
             self.shard.running.store(false, Ordering::SeqCst);
             // A topic that was marked in between found the pass running: it is still this pass's.
             if self.shard.dirty.lock().is_empty() || self.shard.running.swap(true, Ordering::SeqCst) {
-                return None;
+                return false;
             }
         }
     }
@@ -185,8 +191,10 @@ impl Pass {
 }
 
 impl Drop for Pass {
-    /// Also when the runtime is shut down in the middle of it.
+    /// Does what is left at once: outside of any runtime that is all, and where a runtime is shut down in the middle of a
+    /// pass, those whom it has not woken may be polled elsewhere.
     fn drop(&mut self) {
+        while self.step() {}
         self.hub.pace.leave(self.turn);
     }
 }
