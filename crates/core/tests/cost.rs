@@ -1,4 +1,4 @@
-//! What an act costs does not grow with what it does not concern: counted in allocations and wake-ups, not timed. Steps
+//! What an act costs does not grow with what it does not concern: counted in allocated bytes and wake-ups, not timed. Steps
 //! on shared memory are counted by the model checker, in `model/cost.rs`.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
@@ -81,6 +81,11 @@ fn least(act: impl FnMut() -> u64) -> u64 {
     std::iter::repeat_with(act).take(8).min().expect("it acts eight times")
 }
 
+/// One byte for each of many would be a hundred thousand. An id can have a digit more, and a tree can split a node.
+fn assert_same(few: u64, many: u64) {
+    assert!(few.abs_diff(many) < 1000, "{few} bytes where there are few, {many} where there are many");
+}
+
 /// The same for a hub that has few of something, and for one that has many.
 fn least_with<S>(set_up: impl Fn(usize) -> S, mut act: impl FnMut(&mut S) -> u64) -> [u64; 2] {
     [FEW, MANY].map(|count| {
@@ -103,9 +108,9 @@ fn to_send_to_one_user_does_not_concern_a_hundred_thousand_others() {
         let sent = measure(|| send(hub, audience, "x"));
         assert_eq!((alice.wakes.count() - before, others.wakes.count()), (2, 0));
         assert_eq!(alice.read(), 2);
-        sent.count_total
+        sent.bytes_total
     });
-    assert_eq!(few, many);
+    assert_same(few, many);
 }
 
 #[test]
@@ -121,10 +126,9 @@ fn to_come_and_to_go_does_not_concern_a_hundred_thousand_others() {
         let comes = measure(|| connection = hub.connect(request).ok());
         let goes = measure(|| drop(connection.take()));
         assert_eq!(others.wakes.count(), 0);
-        comes.count_total + goes.count_total
+        comes.bytes_total + goes.bytes_total
     });
-    // The timer's tree has to split or join a node now and then.
-    assert!(many <= few + 2, "{few}, {many}");
+    assert_same(few, many);
 }
 
 #[test]
@@ -148,9 +152,9 @@ fn a_replay_of_ten_events_does_not_concern_a_hundred_thousand_others() {
             chunks = read(&mut connection, Waker::noop());
         });
         assert_eq!(chunks.len(), 2, "the opening, and all ten events in one piece");
-        resumes.count_total
+        resumes.bytes_total
     });
-    assert_eq!(few, many);
+    assert_same(few, many);
 }
 
 #[test]
@@ -165,10 +169,10 @@ fn a_connection_in_a_thousand_groups_is_sent_to_as_one_in_ten_is() {
             let sent = measure(|| send(&hub, audience, "x"));
             assert_eq!(crowd.wakes.count() - before, 1);
             let got = measure(|| assert_eq!(crowd.read(), 1));
-            sent.count_total + got.count_total
+            sent.bytes_total + got.bytes_total
         })
     });
-    assert_eq!(few, many);
+    assert!(few.abs_diff(many) < 10, "{few} bytes with ten groups, {many} with a thousand");
 }
 
 #[test]
@@ -187,9 +191,9 @@ fn to_join_and_to_leave_a_group_does_not_concern_its_other_members() {
         });
         crowd.read();
         assert_eq!(members.wakes.count(), 0);
-        changed.count_total
+        changed.bytes_total
     });
-    assert_eq!(few, many);
+    assert_same(few, many);
 }
 
 #[test]
