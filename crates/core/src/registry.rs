@@ -85,7 +85,9 @@ impl Inner {
     /// Puts a new connection into all its topics, and tells the hooks.
     fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
         subscribe(log, cell, state, &Topic::All, 0, Origin::CONNECTION);
-        subscribe(log, cell, state, &Topic::Connection(Arc::clone(&cell.id)), 0, Origin::CONNECTION);
+        // Nothing was ever sent to a connection that is new.
+        let now = log.head().offset;
+        subscribe(log, cell, state, &Topic::Connection(Arc::clone(&cell.id)), now, Origin::CONNECTION);
         for group in &request.groups {
             subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
         }

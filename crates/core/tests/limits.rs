@@ -190,3 +190,16 @@ fn limits_of_zero_switch_off_what_they_limit() {
     assert_eq!(refused.kind(), SendErrorKind::TooManyKeys);
     now(hub.send(Topic::All, Event::message("x").retract("k"))).unwrap();
 }
+
+#[test]
+fn more_topics_than_are_remembered_make_no_gap_for_who_is_in_none_of_them() {
+    let hub = hub(|hub| hub.history(History::default().events(10)));
+    let _somebody = Tab::open(&hub, anyone());
+    let cursor = send(&hub, Topic::All, "seen");
+    for n in 0..70_000 {
+        send(&hub, Topic::user(n.to_string()), "x");
+    }
+    assert_eq!(Tab::open(&hub, anyone().last_event_id(&cursor)).read_all().len(), 1);
+    let mut first = Tab::open(&hub, user("0").last_event_id(&cursor));
+    assert_eq!(first.read_all()[1].name, "hub:gap", "who may have missed something is told");
+}
