@@ -1,6 +1,6 @@
 //! What the hub allocates: counted, on the thread that asks for it.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
