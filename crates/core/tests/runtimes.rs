@@ -1,5 +1,7 @@
 //! Runtimes: one hub serves several of them, and threads that have none; and none of them can leave anything behind.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! Backplanes: several hubs on one log that is delayed, fails, goes away, comes back, forgets, or is another one.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod places;
 mod shared_log;
 #[path = "../support/mod.rs"]

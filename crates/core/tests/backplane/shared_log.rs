@@ -75,7 +75,8 @@ impl SharedLog {
     pub(crate) fn trim_to(&self, count: usize) {
         let mut contents = self.lock();
         let gone = contents.entries.len().saturating_sub(count);
-        if let Some((id, _)) = contents.entries.drain(..gone).last() {
+        let newest = contents.entries.drain(..gone).next_back();
+        if let Some((id, _)) = newest {
             contents.start = id;
         }
     }
