@@ -56,8 +56,8 @@ impl Capabilities {
                 reset: AtOnce,
                 half_close: AtOnce,
                 fin_after_stray_bytes: AtOnce,
-                // HttpServer::listen() speaks HTTP/1 only; listen_auto_h2c() is another method.
                 headers_of_any_bytes: true,
+                // HttpServer::listen() speaks HTTP/1 only; listen_auto_h2c() is another method.
                 http2_fin: None,
                 http2_reset: None,
             },
