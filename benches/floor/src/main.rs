@@ -1,0 +1,3 @@
+//! Sends the same event to many sockets with no hub in between: the unit of the benchmark.
+
+fn main() {}

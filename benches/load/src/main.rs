@@ -1,0 +1,3 @@
+//! Opens many event streams to one server, and measures what comes.
+
+fn main() {}
