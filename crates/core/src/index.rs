@@ -10,7 +10,7 @@ use std::sync::Arc;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Subscription};
 use crate::entry::{Entry, Mark, Offset};
 use crate::fanout::Shard;
 use crate::state::{Size, State};
@@ -52,6 +52,14 @@ pub(crate) struct Record {
     holds: usize,
 }
 
+/// What becomes of an entry that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// A newer one of its key, which excepts nobody, says it all.
+    Compacted,
+    Lost,
+}
+
 /// The subscribers of one topic that one runtime polls.
 #[derive(Debug)]
 pub(crate) struct Party {
@@ -83,9 +91,24 @@ impl Record {
     }
 
     /// Notes that the entry at `mark` is gone.
-    pub(crate) fn lose(&mut self, mark: Mark, loss: u64) {
-        self.forgotten = self.forgotten.max(mark);
-        self.loss = loss;
+    pub(crate) fn lose(&mut self, mark: Mark, fate: Fate, loss: u64) {
+        match (fate, &mut self.state) {
+            (Fate::Compacted, Some(state)) => state.compact(mark.offset, loss),
+            _ => {
+                self.forgotten = self.forgotten.max(mark);
+                self.loss = loss;
+            }
+        }
+    }
+
+    /// Whether this topic, since the loss that was told, has lost what a subscription should still have brought: to who
+    /// is in it nothing is lost that a newer entry says, to who has left it that may be.
+    pub(crate) fn has_lost(&self, subscription: &Subscription, read: Offset, told: u64) -> bool {
+        let is_missing = |offset: Offset, loss: u64| {
+            loss > told && offset.min(subscription.until) > read.max(subscription.since)
+        };
+        let compacted = self.state.as_ref().filter(|_| !subscription.is_open()).map(|state| state.compacted());
+        is_missing(self.forgotten.offset, self.loss) || compacted.is_some_and(|it| is_missing(it.offset, it.loss))
     }
 
     pub(crate) fn subscribe(&mut self, cell: &Arc<Cell>) -> Seat {
@@ -243,7 +266,7 @@ impl Index {
                 record.state = None;
                 record.newest = mark.offset;
                 record.newest_durable = mark;
-                record.lose(mark, loss);
+                record.lose(mark, Fate::Lost, loss);
                 record.supersessions += 1;
             }
             self.bury_if_empty(key);

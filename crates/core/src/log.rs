@@ -11,7 +11,7 @@ use crate::encode::Draft;
 use crate::entry::{Entry, Mark, Offset};
 use crate::history::History;
 use crate::id::{EventId, LogName, Position};
-use crate::index::{Index, Record};
+use crate::index::{Fate, Index, Record};
 use crate::state::Size;
 use crate::sync::AtomicUsize;
 use crate::topic::{Audience, Topic};
@@ -93,9 +93,9 @@ pub(crate) struct Log {
     state: Size,
     /// The newest offset that left the durable window.
     trimmed: Offset,
-    /// The newest offset that any topic forgot.
+    /// The newest offset that is gone from any topic, superseded or not.
     forgotten: Offset,
-    /// How often a topic forgot something.
+    /// How often something was.
     losses: u64,
     /// Readers before this offset read another log.
     reset: Offset,
@@ -244,12 +244,12 @@ impl Log {
                 record.entries.push_back(Arc::clone(&entry));
                 record.newest_durable = Mark::from(&*entry);
                 let before = record.state_size();
-                let lost = update_state(record, &entry);
+                let gone = update_state(record, &entry);
                 self.state = self.state.changed(before, record.state_size());
-                if let Some(lost) = lost {
+                if let Some((gone, fate)) = gone {
                     self.losses += 1;
-                    self.forgotten = self.forgotten.max(lost.offset);
-                    record.lose(Mark::from(&*lost), self.losses);
+                    self.forgotten = self.forgotten.max(gone.offset);
+                    record.lose(Mark::from(&*gone), fate, self.losses);
                 }
             }
         }
@@ -277,8 +277,7 @@ impl Log {
         }
     }
 
-    /// An entry has left the window: unless it lives on as state, or a newer one says it all, its topics remember that
-    /// they forgot it.
+    /// An entry has left the window: unless it lives on as state, its topics remember that it is gone.
     fn forget(&mut self, entry: &Entry) {
         for &topic in &entry.topics {
             let Some(record) = self.index.get_mut(topic) else { continue };
@@ -288,14 +287,14 @@ impl Log {
                 keyed.and_then(|(key, state)| state.newest(key)).is_some_and(|it| it.offset == entry.offset);
             let is_outdated = keyed.is_some_and(|(key, state)| state.is_outdated(key, entry.offset));
             let ends_key = is_newest && entry.retract;
-            let lost = ends_key || !is_newest && !is_outdated;
             if let (true, Some(key), Some(state)) = (ends_key, &entry.key, &mut record.state) {
                 state.remove(key);
             }
-            if lost {
+            if ends_key || !is_newest {
                 self.losses += 1;
                 self.forgotten = self.forgotten.max(entry.offset);
-                record.lose(Mark::from(entry), self.losses);
+                let fate = if is_outdated { Fate::Compacted } else { Fate::Lost };
+                record.lose(Mark::from(entry), fate, self.losses);
             }
             self.index.bury_if_empty(topic);
         }
@@ -329,19 +328,21 @@ impl Log {
     }
 }
 
-/// Makes `entry` the newest of its key in one topic, and returns the one that is lost by that.
-fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<Arc<Entry>> {
+/// Makes `entry` the newest of its key in one topic, and returns the one that is gone by that: it lived on as state alone.
+fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<(Arc<Entry>, Fate)> {
     let key = entry.key.as_ref()?;
     // A retract of a key that is not there ends nothing: it is an event like any other.
     if entry.retract && record.state.as_ref().is_none_or(|state| state.newest(key).is_none()) {
         return None;
     }
     let older = record.state.get_or_insert_default().replace(key, entry)?;
-    if entry.except.is_empty() {
+    let fate = if entry.except.is_empty() {
         older.supersede();
         record.supersessions += 1;
-        return None;
-    }
-    // It lived on as state alone, and not everybody gets the one that takes its place.
-    record.entries.front().is_none_or(|oldest| oldest.offset > older.offset).then_some(older)
+        Fate::Compacted
+    } else {
+        // Not everybody gets the one that takes its place.
+        Fate::Lost
+    };
+    record.entries.front().is_none_or(|oldest| oldest.offset > older.offset).then_some((older, fate))
 }

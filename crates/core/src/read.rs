@@ -94,9 +94,8 @@ impl<'l> Reader<'l> {
         }
         let told = std::mem::replace(&mut cursor.told, self.log.losses());
         self.subscriptions.iter().any(|subscription| {
-            let record = self.log.index.get(subscription.topic).filter(|record| record.loss > told);
-            let mark = record.map_or(0, |record| record.forgotten.offset);
-            mark.min(subscription.until) > cursor.offset.max(subscription.since)
+            let record = self.log.index.get(subscription.topic);
+            record.is_some_and(|record| record.has_lost(subscription, cursor.offset, told))
         })
     }
 

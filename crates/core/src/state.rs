@@ -14,6 +14,15 @@ pub(crate) struct State {
     keys: HashMap<Arc<str>, Newest>,
     entries: BTreeMap<Offset, Arc<Entry>>,
     size: Size,
+    compacted: Compacted,
+}
+
+/// The newest entry that is gone because a newer one says it all, and which of the log's losses that was. It is none to
+/// who gets that newer one; who left the topic before it does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Compacted {
+    pub(crate) offset: Offset,
+    pub(crate) loss: u64,
 }
 
 /// The newest entries of one key.
@@ -82,6 +91,15 @@ impl State {
         let entry = self.keys.remove(key).and_then(|newest| self.entries.remove(&newest.offset));
         let from = entry.as_deref().map(Size::of).unwrap_or_default();
         self.size = self.size.changed(from, Size::default());
+    }
+
+    /// Notes that the entry at `offset` is gone, and that a newer one says it all.
+    pub(crate) fn compact(&mut self, offset: Offset, loss: u64) {
+        self.compacted = Compacted { offset: self.compacted.offset.max(offset), loss };
+    }
+
+    pub(crate) fn compacted(&self) -> Compacted {
+        self.compacted
     }
 
     /// The entries of a range of offsets, oldest first.

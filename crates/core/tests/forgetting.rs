@@ -5,7 +5,7 @@
 mod support;
 
 use ssehub::{Audience, Event, History};
-use support::{Tab, anyone, hub, send, send_event};
+use support::{Tab, anyone, hub, send, send_event, within};
 
 /// What a stream that resumes from an id is given, gaps too.
 fn resumed(hub: &ssehub::Hub, id: &str) -> Vec<String> {
@@ -46,4 +46,30 @@ fn without_history_nothing_is_replayed_whatever_the_id() {
     for requested in ["garbage", "1-0-another", &format!("9{id}")] {
         assert_eq!(resumed(&hub, requested), ["hub:gap"], "{requested}");
     }
+}
+
+#[test]
+fn who_has_left_a_group_is_told_that_compaction_took_what_was_its_own() {
+    let hub = hub(|hub| hub.history(History::default().events(3)));
+    let mut tab = Tab::open(&hub, anyone().group("g"));
+    let id = tab.id.clone();
+    let value = |data: &str| Event::message(data).key("k");
+    send_event(&hub, Audience::group("g"), value("1"));
+    within("leaving", hub.leave(&id, "g")).unwrap();
+    send_event(&hub, Audience::group("g"), value("2"));
+    for n in 0..10 {
+        send(&hub, Audience::user("bob"), &n.to_string());
+    }
+    let names: Vec<_> = tab.read_all().into_iter().map(|event| event.name).collect();
+    assert_eq!(names, ["hub:connected", "hub:gap"], "the newer value is for who is in the group");
+}
+
+#[test]
+fn who_stays_in_a_group_misses_nothing_when_compaction_takes_old_values() {
+    let hub = hub(|hub| hub.history(History::default().events(3)));
+    let mut tab = Tab::open(&hub, anyone().group("g"));
+    for n in 0..10 {
+        send_event(&hub, Audience::group("g"), Event::message(n.to_string()).key("k"));
+    }
+    assert_eq!(tab.data(), ["9"]);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use ssehub::Topic;
 
-use crate::journal::{Journal, Meaning, Offset};
+use crate::journal::{Forgotten, Journal, Meaning, Offset};
 use crate::memberships::{Memberships, Origin};
 use crate::support::Received;
 
@@ -126,7 +126,7 @@ impl Expected {
                 (self.cursor, self.given) = (seen, seen);
                 let due = self.due(journal);
                 if replays {
-                    let lost = journal.forgotten.iter().any(|(topic, offset)| self.misses(topic, *offset));
+                    let lost = journal.forgotten.iter().any(|gone| self.misses(gone));
                     ("trimmed", due.iter().any(|offset| !self.is_kept(journal, *offset)), lost)
                 } else {
                     ("no-history", !due.is_empty(), self.has_any(journal))
@@ -206,7 +206,7 @@ impl Expected {
         self.end_snapshots(journal);
         let news = &journal.forgotten[self.told..];
         assert!(
-            journal.forgotten.iter().any(|lost| self.misses(&lost.0, lost.1) && news.iter().any(|it| it.0 == lost.0)),
+            journal.forgotten.iter().any(|gone| self.misses(gone) && news.iter().any(|it| it.topic == gone.topic)),
             "a gap is told at {} where nothing was lost: {news:?}",
             self.cursor
         );
@@ -305,9 +305,11 @@ impl Expected {
         {
             Claim::None
         } else if self.values.contains(&offset)
-            || covered
-                .into_iter()
-                .all(|topic| journal.is_outdated(topic, offset) || self.excused.contains(&(topic.clone(), offset)))
+            || covered.into_iter().all(|topic| {
+                let outdated_by = journal.outdated_by(topic, offset);
+                outdated_by.is_some_and(|newer| self.memberships.covers_both(topic, offset, newer))
+                    || self.excused.contains(&(topic.clone(), offset))
+            })
         {
             Claim::Spare
         } else {
@@ -337,14 +339,21 @@ impl Expected {
     }
 
     /// Whether something a topic forgot is missing here. A topic remembers only the newest it forgot; so a stream that
-    /// has left, or is being ended, and has not read up to there cannot know whether that was before or after.
-    fn misses(&self, topic: &Topic, offset: Offset) -> bool {
-        offset > self.cursor && self.memberships.may_cover(topic, offset, self.cursor)
+    /// has left, or is being ended, and has not read up to there cannot know whether that was before or after, nor
+    /// whether what says it all is for it too.
+    fn misses(&self, gone: &Forgotten) -> bool {
+        let Forgotten { topic, offset, compacted } = gone;
+        *offset > self.cursor
+            && if *compacted {
+                self.memberships.may_have_left(topic, *offset, self.cursor)
+            } else {
+                self.memberships.may_cover(topic, *offset, self.cursor)
+            }
     }
 
     /// What is gone has been told to be.
     fn excuse(&mut self, journal: &Journal) {
-        self.excused.extend(journal.forgotten.iter().cloned());
+        self.excused.extend(journal.forgotten.iter().map(|gone| (gone.topic.clone(), gone.offset)));
     }
 
     /// Nothing up to here is still to come.
@@ -364,8 +373,8 @@ impl Expected {
         let kept = (self.cursor + 1..=journal.head()).filter(|offset| self.is_kept(journal, *offset));
         let next = kept.into_iter().find(|offset| self.claim(journal, *offset) != Claim::None);
         // A topic that was left counts or not, depending on how far the stream has read.
-        let lost = journal.forgotten.iter().filter(|(topic, offset)| self.misses(topic, *offset));
-        let lost = lost.filter(|(topic, _)| self.memberships.has(topic)).map(|(_, offset)| *offset).max().unwrap_or(0);
+        let lost = journal.forgotten.iter().filter(|gone| !gone.compacted && self.misses(gone));
+        let lost = lost.filter(|gone| self.memberships.has(&gone.topic)).map(|gone| gone.offset).max().unwrap_or(0);
         if next.is_none_or(|next| lost < next) { lost.max(self.given) } else { self.given }
     }
 

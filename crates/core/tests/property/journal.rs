@@ -31,8 +31,17 @@ pub(crate) struct Journal {
     took_place: BTreeSet<(Topic, Offset)>,
     /// Whose place was taken by an event that excepts nobody.
     replaced: BTreeSet<(Topic, Offset)>,
-    /// What topics forgot though nothing newer says it all, in the order in which they forgot it.
-    pub(crate) forgotten: Vec<(Topic, Offset)>,
+    /// What topics forgot, in the order in which they forgot it.
+    pub(crate) forgotten: Vec<Forgotten>,
+}
+
+/// What a topic keeps no more.
+#[derive(Debug)]
+pub(crate) struct Forgotten {
+    pub(crate) topic: Topic,
+    pub(crate) offset: Offset,
+    /// Whether something newer says it, to everybody who is still in the topic then.
+    pub(crate) compacted: bool,
 }
 
 /// What an id means.
@@ -98,10 +107,12 @@ impl Journal {
         self.newest.insert(place, offset);
         self.took_place.insert((topic.clone(), offset));
         let Some(older) = older else { return };
-        if sent.except.is_empty() {
+        let compacted = sent.except.is_empty();
+        if compacted {
             self.replaced.insert((topic.clone(), older));
-        } else if !self.retained.contains(&older) {
-            self.forgotten.push((topic.clone(), older));
+        }
+        if !self.retained.contains(&older) {
+            self.forgotten.push(Forgotten { topic: topic.clone(), offset: older, compacted });
         }
     }
 
@@ -119,13 +130,14 @@ impl Journal {
         let sent = self.at(offset);
         let place = sent.key.as_ref().map(|key| (topic.clone(), key.clone()));
         let is_newest = place.as_ref().is_some_and(|place| self.newest.get(place) == Some(&offset));
-        if is_newest && !sent.retract || self.is_outdated(topic, offset) {
+        if is_newest && !sent.retract {
             return;
         }
+        let compacted = self.is_outdated(topic, offset);
         if let (true, Some(place)) = (is_newest, place) {
             self.newest.remove(&place);
         }
-        self.forgotten.push((topic.clone(), offset));
+        self.forgotten.push(Forgotten { topic: topic.clone(), offset, compacted });
     }
 
     pub(crate) fn retained(&self) -> usize {
@@ -176,13 +188,18 @@ impl Journal {
 
     /// Whether a topic has a newer event of the same key that is for everybody: nobody in it needs this one.
     pub(crate) fn is_outdated(&self, topic: &Topic, offset: Offset) -> bool {
-        let key = &self.at(offset).key;
-        let newer = || offset + 1..=self.head();
-        key.is_some()
-            && newer().any(|newer| {
-                let other = self.at(newer);
-                other.key == *key && other.except.is_empty() && self.took_place.contains(&(topic.clone(), newer))
-            })
+        self.outdated_by(topic, offset).is_some()
+    }
+
+    /// The first newer event of the same key in a topic that is for everybody.
+    pub(crate) fn outdated_by(&self, topic: &Topic, offset: Offset) -> Option<Offset> {
+        let key = self.at(offset).key.as_ref()?;
+        (offset + 1..=self.head()).find(|newer| {
+            let other = self.at(*newer);
+            other.key.as_ref() == Some(key)
+                && other.except.is_empty()
+                && self.took_place.contains(&(topic.clone(), *newer))
+        })
     }
 
     /// What a client that gives this id has seen.
