@@ -1,0 +1,207 @@
+//! `POST /publish`: numbered and timed events, as fast as the sockets take them or at a fixed rate.
+
+use std::os::fd::AsFd as _;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::batch::Batch;
+use crate::clients::{Clients, Slot};
+use crate::frame::Chunk;
+use crate::query::Query;
+
+/// More would be a mistake rather than a measurement.
+const MOST_EVENTS: u64 = 1_000_000_000;
+const MOST_TARGETS: u64 = 1_000_000;
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// What is to be published, to whom, and how fast.
+#[derive(Debug)]
+pub(crate) struct Order {
+    receivers: Receivers,
+    count: u64,
+    size: usize,
+    /// Events a second; as fast as the sockets take them where it is absent.
+    rate: Option<f64>,
+}
+
+#[derive(Debug)]
+enum Receivers {
+    All,
+    User(String),
+    Group(String),
+    /// Event k goes to user k mod this.
+    Users(u64),
+    /// Event k goes to group k mod this.
+    Groups(u64),
+}
+
+impl Order {
+    pub(crate) fn parse(query: &Query) -> Result<Self, String> {
+        let targets = (query.first("to"), query.number("users")?, query.number("groups")?);
+        let receivers = match targets {
+            (None, None, None) | (Some("all"), None, None) => Receivers::All,
+            (Some(to), None, None) => match to.split_once(':') {
+                Some(("user", user)) => Receivers::User(user.to_owned()),
+                Some(("group", group)) => Receivers::Group(group.to_owned()),
+                _ => return Err(format!("to is all, user:ID or group:NAME, not {to}")),
+            },
+            (None, Some(users), None) => Receivers::Users(users),
+            (None, None, Some(groups)) => Receivers::Groups(groups),
+            _ => return Err("give one of to, users and groups".to_owned()),
+        };
+        if let Receivers::Users(targets) | Receivers::Groups(targets) = receivers
+            && !(1..=MOST_TARGETS).contains(&targets)
+        {
+            return Err(format!("users and groups are 1 to {MOST_TARGETS}"));
+        }
+        let order = Self {
+            receivers,
+            count: query.number("count")?.unwrap_or(1),
+            size: query.number("size")?.unwrap_or(0),
+            rate: query.number("rate")?,
+        };
+        if order.count > MOST_EVENTS || order.size > MOST_BYTES {
+            return Err(format!("count is at most {MOST_EVENTS}, size at most {MOST_BYTES}"));
+        }
+        if order.rate.is_some_and(|rate| !(0.001..=10_000_000.0).contains(&rate)) {
+            return Err("rate is 0.001 to 10000000".to_owned());
+        }
+        Ok(order)
+    }
+
+    /// The receivers of each target, looked up once: event k goes to target k mod their number.
+    fn targets(&self, clients: &Clients) -> Vec<Vec<Slot>> {
+        match &self.receivers {
+            Receivers::All => vec![clients.all()],
+            Receivers::User(user) => vec![clients.user(user)],
+            Receivers::Group(group) => vec![clients.group(group)],
+            Receivers::Users(users) => (0..*users).map(|user| clients.user(&user.to_string())).collect(),
+            Receivers::Groups(groups) => (0..*groups).map(|group| clients.group(&group.to_string())).collect(),
+        }
+    }
+}
+
+/// Publishes all of `order`, and answers how long it took. Receivers that have gone are removed.
+pub(crate) fn publish(clients: &mut Clients, order: &Order, batch: Batch) -> String {
+    let started = Instant::now();
+    let targets = order.targets(clients);
+    let mut chunk = Chunk::default();
+    let mut gone = Vec::new();
+    // Events at a fixed rate cannot wait for their batch.
+    let batch = if order.rate.is_some() { 1 } else { batch.events() };
+    let sources = targets.len() as u64;
+    let mut first = 0;
+    // One round gives each target up to `batch` events.
+    while first < order.count {
+        for (source, receivers) in (first..).zip(&targets) {
+            if let Some(rate) = order.rate {
+                if source >= order.count {
+                    break;
+                }
+                wait_until(started + Duration::from_secs_f64(source as f64 / rate));
+            }
+            chunk.clear();
+            let events = (source..order.count).step_by(targets.len()).take(batch as usize);
+            for event in events {
+                chunk.push(event / sources, order.size);
+            }
+            if source < order.count {
+                deliver(clients, receivers, chunk.bytes(), &mut gone);
+            }
+        }
+        first += batch * sources;
+    }
+    for slot in gone {
+        clients.remove(slot);
+    }
+    format!("{{\"published\":{},\"seconds\":{}}}", order.count, started.elapsed().as_secs_f64())
+}
+
+/// The whole game: one `send(2)` for each receiver.
+fn deliver(clients: &Clients, receivers: &[Slot], bytes: &[u8], gone: &mut Vec<Slot>) {
+    for &slot in receivers {
+        if let Some(client) = clients.get(slot)
+            && crate::send::send_all(client.socket.as_fd(), bytes).is_err()
+        {
+            gone.push(slot);
+        }
+    }
+}
+
+fn wait_until(due: Instant) {
+    let now = Instant::now();
+    if due > now {
+        sleep(due - now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::client::Stream;
+
+    fn order(query: &str) -> Order {
+        Order::parse(&Query::parse(query)).unwrap()
+    }
+
+    /// Counters that user and group `0`, `1` and `2` get of an order; user k is in group k.
+    fn counters(query: &str, batch: u16) -> Vec<Vec<u64>> {
+        let mut clients = Clients::default();
+        let mut ends = Vec::new();
+        for user in 0..3 {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let slot = clients.insert(ours.into());
+            clients.open(slot, Stream { user: Some(user.to_string()), groups: vec![user.to_string()] });
+            ends.push(theirs);
+        }
+        publish(&mut clients, &order(query), Batch::of(batch).unwrap());
+        drop(clients);
+        let read = |mut end: UnixStream| {
+            let mut text = String::new();
+            end.read_to_string(&mut text).unwrap();
+            let data = text.lines().filter_map(|line| line.strip_prefix("data: #"));
+            data.map(|data| data.split(' ').next().unwrap().parse().unwrap()).collect()
+        };
+        ends.into_iter().map(read).collect()
+    }
+
+    #[test]
+    fn every_stream_gets_every_event_in_order_whatever_the_batch() {
+        for batch in [1, 2, 64] {
+            assert_eq!(counters("count=5&size=40", batch), vec![vec![0, 1, 2, 3, 4]; 3], "{batch}");
+        }
+    }
+
+    #[test]
+    fn users_and_groups_take_turns_and_count_for_themselves() {
+        for batch in [1, 2, 64] {
+            for query in ["count=8&users=3", "count=8&groups=3", "count=8&users=3&rate=100000"] {
+                assert_eq!(counters(query, batch), [vec![0, 1, 2], vec![0, 1, 2], vec![0, 1]], "{query} {batch}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_user_or_one_group_may_be_meant() {
+        for query in ["count=2&to=user:1", "count=2&to=group:1"] {
+            assert_eq!(counters(query, 1), [vec![], vec![0, 1], vec![]], "{query}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_kept() {
+        let started = Instant::now();
+        counters("count=5&rate=100", 64);
+        assert!(started.elapsed() >= Duration::from_millis(40), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn an_order_that_cannot_be_meant_is_refused() {
+        for bad in ["count=-1", "rate=0", "rate=nan", "users=0", "users=2&to=all", "to=nobody", "size=2000000"] {
+            assert!(Order::parse(&Query::parse(bad)).is_err(), "{bad}");
+        }
+    }
+}
