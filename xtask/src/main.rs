@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod test;
 mod tools;
 mod workspace;
@@ -21,12 +22,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measures the hub beside bare programs and beside what one writes without it.
+    Bench(bench::Args),
     /// Runs everything that has to hold before a change lands.
     Test(test::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
     };
     match done {

@@ -1,0 +1,54 @@
+//! Where and of what the figures were measured.
+
+use std::fs;
+use std::process::Command;
+
+use serde::Serialize;
+
+const UNKNOWN: &str = "unknown";
+
+/// What one has to know to compare the figures with others.
+#[derive(Debug, Serialize)]
+pub(crate) struct Environment {
+    pub(crate) processor: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) rustc: String,
+    /// With ` and changes` where files differ from it.
+    pub(crate) commit: String,
+    /// What was asked for.
+    pub(crate) command: String,
+}
+
+impl Environment {
+    /// Asks the machine; what it does not tell is `unknown`.
+    pub(crate) fn read() -> Self {
+        let changes = output("git", &["status", "--porcelain"]);
+        let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(unknown);
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        Self {
+            processor: processor().unwrap_or_else(unknown),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+                .map_or_else(|_| unknown(), |kernel| format!("Linux {}", kernel.trim())),
+            rustc: output("rustc", &["--version"]).unwrap_or_else(unknown),
+            commit: if changes.is_some_and(|changes| !changes.is_empty()) { commit + " and changes" } else { commit },
+            command: format!("cargo xtask bench {}", arguments.join(" ")),
+        }
+    }
+}
+
+fn processor() -> Option<String> {
+    let described = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = described.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}

@@ -1,0 +1,162 @@
+//! `bench`: the benchmark. It starts one subject after the other, has `load` measure each, and compares them.
+//!
+//! A subject is pinned to one core and the load generator to another. Subjects are interleaved: each repetition
+//! measures all of them before the next begins, so that what the machine does meanwhile meets all alike. Figures are
+//! medians over the repetitions with their spread, and ratios to the floors of the same repetition: bare programs
+//! that write the same bytes to the same sockets and have no hub.
+//!
+//! `cargo xtask bench` builds what this needs and runs it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser};
+
+use crate::results::Results;
+use crate::subject::{SUBJECTS, Subject};
+use crate::work::{WORKS, Work};
+
+mod environment;
+mod measured;
+mod page;
+mod process;
+mod results;
+mod run;
+mod stats;
+mod subject;
+mod table;
+mod work;
+
+/// Measures ssehub beside bare programs and beside what one writes without a hub.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Options {
+    #[command(flatten)]
+    extent: Extent,
+    /// Measures these works alone.
+    #[arg(long, value_name = "WORK", value_delimiter = ',', value_parser = PossibleValuesParser::new(WORKS.iter().map(|work| work.name)))]
+    only: Vec<String>,
+    /// Measures these subjects alone; without `floor-1` and `floor-64` there are no ratios.
+    #[arg(long, value_name = "SUBJECT", value_delimiter = ',', value_parser = PossibleValuesParser::new(SUBJECTS.iter().map(|subject| subject.name)))]
+    subjects: Vec<String>,
+    /// How often each subject is measured with each work.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    repeat: u32,
+    /// Writes everything that was measured to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes the figures into docs/performance.md.
+    #[arg(long)]
+    write: bool,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+#[group(required = true, multiple = false)]
+struct Extent {
+    /// A few minutes: fewer works and events, the floors and ssehub.
+    #[arg(long)]
+    quick: bool,
+    /// Everything, the peers too.
+    #[arg(long)]
+    full: bool,
+}
+
+impl Options {
+    fn works(&self) -> Vec<&'static Work> {
+        let meant = |work: &&Work| match self.only.as_slice() {
+            [] => self.extent.full || work.quick_events.is_some(),
+            only => only.iter().any(|name| name == work.name),
+        };
+        WORKS.iter().filter(meant).collect()
+    }
+
+    fn subjects(&self) -> Vec<&'static Subject> {
+        let meant = |subject: &&Subject| match self.subjects.as_slice() {
+            [] => self.extent.full || !subject.is_peer(),
+            names => names.iter().any(|name| name == subject.name),
+        };
+        SUBJECTS.iter().filter(meant).collect()
+    }
+}
+
+fn main() -> ExitCode {
+    match bench(&Options::parse()) {
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            eprintln!("error: figures of the floors or of ssehub that don't count:");
+            for problem in problems {
+                eprintln!("  {problem}");
+            }
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures, prints and writes; returns what makes the run a failure.
+fn bench(options: &Options) -> Result<Vec<String>> {
+    let subjects = options.subjects();
+    let runner = run::Runner::new(options.repeat, options.extent.full)?;
+    let environment = environment::Environment::read();
+    let mut works = Vec::new();
+    for work in options.works() {
+        works.push(runner.work(work, &subjects));
+    }
+    let results = Results { environment, repeat: options.repeat, works };
+
+    println!("\n{}", table::plain(&results));
+    if let Some(file) = &options.json {
+        let json = serde_json::to_string_pretty(&results)?;
+        std::fs::write(file, json + "\n").with_context(|| format!("could not write {}", file.display()))?;
+    }
+    if options.write {
+        page::write(&results)?;
+    }
+    Ok(results.problems())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, clap::Error> {
+        Options::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_is_either_quick_or_full() {
+        assert!(parse("bench").is_err());
+        assert!(parse("bench --quick --full").is_err());
+        assert!(parse("bench --quick").is_ok());
+    }
+
+    #[test]
+    fn a_quick_run_leaves_the_peers_out_unless_they_are_asked_for() {
+        assert!(parse("bench --quick").unwrap().subjects().iter().all(|subject| !subject.is_peer()));
+        let asked = parse("bench --quick --subjects floor-1,peer-axum").unwrap().subjects();
+        assert_eq!(asked.iter().map(|subject| subject.name).collect::<Vec<_>>(), ["floor-1", "peer-axum"]);
+        assert_eq!(parse("bench --full").unwrap().subjects().len(), SUBJECTS.len());
+    }
+
+    #[test]
+    fn a_quick_run_takes_fewer_works_unless_they_are_asked_for() {
+        let quick = parse("bench --quick").unwrap().works().len();
+        assert!(quick > 0 && quick < WORKS.len());
+        for work in WORKS {
+            let asked = parse(&format!("bench --quick --only {}", work.name)).unwrap().works();
+            assert_eq!(asked.iter().map(|work| work.name).collect::<Vec<_>>(), [work.name]);
+        }
+    }
+}
