@@ -1,0 +1,11 @@
+//! What the peers share, so that they differ only in how they bring an event to its receivers.
+//!
+//! A peer is what one writes with a framework's own event streams and a channel when there is no hub. Each serves
+//! `GET /events?user=U` and `POST /publish` as the playground does, on one worker thread. None has groups, history,
+//! replay, limits or fairness; a publication to anything but all or users is answered with 501.
+
+mod address;
+mod order;
+
+pub use address::Address;
+pub use order::{Order, Refused};
