@@ -73,7 +73,9 @@ impl Hub {
     /// Its cost is that of its topics and of waking few of its receivers; the others are woken behind its back. It
     /// gives way where readers that keep up have not had their turn and a quarter of what is retained was committed
     /// since: so no publisher, however fast, outruns a reader whose socket takes what it is given. It waits for turns,
-    /// not for sockets that take nothing: half a second when readers stop to take anything, and never longer than ten.
+    /// not for sockets that take nothing: half a second when readers stop to take anything, and never longer than ten. It
+    /// does so when the event is committed; where so many publish at once that half of what is retained was committed,
+    /// before that too.
     ///
     /// An event sent to a topic where nobody is is retained like any other, for who comes back.
     ///
@@ -93,6 +95,7 @@ impl Hub {
     /// # }).unwrap();
     /// ```
     pub async fn send(&self, audience: impl Into<Audience>, event: Event) -> Result<EventId, SendError> {
+        self.inner.hold_back().await;
         let id = self.inner.send(audience.into(), event).await?;
         self.inner.give_way().await;
         Ok(id)
@@ -146,8 +149,13 @@ impl Hub {
 
     /// Opens a stream. Adapters call this; so does who drives the core directly.
     ///
-    /// It costs what the topics of the connection cost; retained events and other connections cost nothing. It works
-    /// outside of a runtime, but is best called on the one that will poll the stream: readers are woken in one go there.
+    /// It costs what the topics of the connection cost; retained events and other connections cost nothing. Call it on the
+    /// runtime that will poll the stream, as adapters do, or outside of any: there the readers of one event are woken in
+    /// one go. On a runtime that exists but that nobody drives, they hear of events to more than 64 receivers at their
+    /// next keep-alive only.
+    ///
+    /// A hub that does not know its backplane's log yet lets the stream in, and the stream begins when it does: see
+    /// [`is_ready`](Self::is_ready).
     ///
     /// # Errors
     ///
@@ -186,7 +194,8 @@ impl Hub {
     }
 
     /// Puts all connections of a user into a group: those now, and those that are opened later, until
-    /// [`leave_user`](Self::leave_user). The user need not be online.
+    /// [`leave_user`](Self::leave_user). The user need not be online. What is set up before a hub knows its backplane's log
+    /// holds for all that the log retains, as before the restart.
     ///
     /// # Errors
     ///
@@ -273,7 +282,8 @@ impl Hub {
         }
     }
 
-    /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away.
+    /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away, nor until
+    /// it has caught up with what the backplane has.
     pub fn is_ready(&self) -> bool {
         self.inner.is_ready()
     }

@@ -2,7 +2,8 @@
 //!
 //! Publishers spend from a budget of a quarter of what is retained. Once it is spent, a send waits until every reader
 //! that is due has had its turn, that is, has read up to the head; then the budget is new. A reader becomes due when
-//! it is woken (or opened) and has had its turn when it finds nothing more to read.
+//! it is woken (or opened) and has had its turn when it finds nothing more to read. A send commits first and waits then,
+//! so that no event is late; where so many publish at once that twice the budget is spent, it waits first.
 //!
 //! Those who are due are waited for while they move: at least [`MOVING`] bytes together in each [`TURN`], for
 //! [`MOST_TURNS`] of these at most. Who is still due then is given up: it is on its own until it has caught up and
@@ -104,6 +105,11 @@ impl Pace {
         self.durable.is_spent() || self.ephemeral.is_spent()
     }
 
+    /// Whether twice the budget is spent: half of what is retained. That takes many publishers at once.
+    pub(crate) fn is_overspent(&self) -> bool {
+        self.durable.is_overspent() || self.ephemeral.is_overspent()
+    }
+
     /// Waits for the turns of those who are due, if the budget is spent. `time` is asked to call
     /// [`look`](Self::look) with the number it is given, [`TURN`] from then.
     pub(crate) async fn give_way(&self, time: impl Fn(usize)) {
@@ -174,8 +180,16 @@ impl Budget {
     }
 
     fn is_spent(&self) -> bool {
-        self.spent_events.load(Ordering::Relaxed) >= self.events
-            || self.spent_bytes.load(Ordering::Relaxed) >= self.bytes
+        self.has_spent(1)
+    }
+
+    fn is_overspent(&self) -> bool {
+        self.has_spent(2)
+    }
+
+    fn has_spent(&self, times: usize) -> bool {
+        self.spent_events.load(Ordering::Relaxed) >= self.events.saturating_mul(times)
+            || self.spent_bytes.load(Ordering::Relaxed) >= self.bytes.saturating_mul(times)
     }
 
     fn renew(&self) {

@@ -29,6 +29,14 @@ impl Inner {
         Ok(backplane.append(Record { audience, event }).await?)
     }
 
+    /// Waits before a commit while others have committed so much that one more each could outrun readers: they have all
+    /// been let through, and wait after their commits.
+    pub(crate) async fn hold_back(&self) {
+        while self.pace.is_overspent() {
+            self.give_way().await;
+        }
+    }
+
     /// Lets readers have their turn, if too much was committed since they last had it.
     pub(crate) async fn give_way(&self) {
         if self.pace.is_spent() {

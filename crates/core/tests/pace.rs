@@ -69,6 +69,45 @@ fn waiting_send(hub: &Hub) -> Pin<Box<dyn Future<Output = Result<EventId, SendEr
 }
 
 #[test]
+fn more_publishers_at_once_than_events_are_retained_outrun_nobody() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let read = runtime.block_on(async {
+        let hub = hub(|hub| hub.history(History::default().events(8)));
+        let reader = tokio::spawn(count_to_end(hub.connect(anyone()).unwrap()));
+        let publishers: Vec<_> = (0..64)
+            .map(|_| {
+                let hub = hub.clone();
+                tokio::spawn(async move {
+                    for _ in 0..20 {
+                        hub.send_to_all(Event::message("x")).await.expect("the event is taken");
+                    }
+                })
+            })
+            .collect();
+        for publisher in publishers {
+            publisher.await.unwrap();
+        }
+        hub.send_to_all(Event::message("end")).await.expect("the event is taken");
+        reader.await.unwrap()
+    });
+    assert_eq!(read, 64 * 20);
+}
+
+/// Counts events up to the one that says `end`. Panics at a gap.
+async fn count_to_end(mut stream: Connection) -> usize {
+    let mut count = 0;
+    while let Some(bytes) = stream.next().await {
+        let text = std::str::from_utf8(&bytes).expect("a stream is UTF-8");
+        assert!(!text.contains("hub:gap"), "outrun after {count} events");
+        count += text.matches("data: x").count();
+        if text.contains("data: end") {
+            return count;
+        }
+    }
+    panic!("the stream ended after {count} events");
+}
+
+#[test]
 fn readers_on_the_publishers_own_thread_lose_nothing() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
