@@ -4,21 +4,25 @@
 //! every node has the same log, and append order is truth. Replay, state and live delivery are served from each
 //! node's own memory. While the backplane is away connections stay open and sends fail; when it is back, the tail
 //! goes on from the last id seen.
+//!
+//! A hub that has just started knows nothing of its log. Streams are let in, and begin when it has caught up with what
+//! the log had when its tail was asked for.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use rand::RngExt as _;
 
 use crate::event::Event;
 use crate::fanout::Wakes;
 use crate::id::EventId;
 use crate::inner::Inner;
-use crate::log::Pending;
+use crate::log::{Log, Pending};
 use crate::sync::Ordering;
 use crate::topic::Audience;
 
@@ -40,10 +44,16 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tailed {
-    /// Names the log and the place this tail starts from: the first thing each tail brings. That is the id it was asked
-    /// to follow; or, if entries behind that are not retained any more, or the log is another one, or it was asked for
-    /// all, the place before the oldest entry there is. Where it is not the id that was asked for, readers are told a gap.
-    Start(EventId),
+    /// The first thing each tail brings.
+    Start {
+        /// Names the log and the place this tail starts from. That is the id it was asked to follow; or, if entries behind
+        /// that are not retained any more, or the log is another one, or it was asked for all, the place before the
+        /// oldest entry there is. Where it is not the id that was asked for, readers are told a gap.
+        after: EventId,
+        /// The newest entry there was when the tail was asked for; `after` if there was none. The hub is ready, and its
+        /// streams begin, when the tail has come this far.
+        head: EventId,
+    },
     /// The next entry of the log.
     Entry(EventId, Record),
 }
@@ -130,41 +140,56 @@ pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io:
 async fn follow(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
     let mut last = None;
     let mut backoff = MIN_BACKOFF;
-    loop {
-        match backplane.tail(last).await {
-            Ok(mut tail) => {
-                while let Some(tailed) = tail.next().await {
-                    let Some(hub) = hub.upgrade() else { return };
-                    match tailed {
-                        Ok(Tailed::Start(id)) => {
-                            hub.start_from(id, last);
-                            hub.set_tailing(true);
-                            last = Some(id);
-                            backoff = MIN_BACKOFF;
-                        }
-                        Ok(Tailed::Entry(id, record)) if last.is_some_and(|last| last.precedes(id)) => {
-                            hub.take_in(id, record);
-                            last = Some(id);
-                            // Publishers give way to what this node has heard of; the rest comes in one go.
-                            hub.give_way().await;
-                        }
-                        Ok(Tailed::Entry(id, _)) => {
-                            tracing::warn!(%id, "the backplane's tail is out of order; following it anew");
-                            break;
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "the backplane's tail failed; trying again");
-                            break;
-                        }
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "the backplane cannot be tailed; trying again"),
+    while hub.strong_count() > 0 {
+        let tailing = AssertUnwindSafe(tail(&*backplane, &hub, &mut last, &mut backoff)).catch_unwind().await;
+        match tailing {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the backplane's tail failed; trying again"),
+            Err(_) => tracing::error!("the backplane's tail panicked; trying again"),
         }
         hub.upgrade().inspect(|hub| hub.set_tailing(false));
         tokio::time::sleep(backoff.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
         backoff = (backoff * 2).min(MAX_BACKOFF);
     }
+}
+
+/// Takes in one tail, to its end.
+async fn tail(
+    backplane: &dyn Backplane,
+    hub: &Weak<Inner>,
+    last: &mut Option<EventId>,
+    backoff: &mut Duration,
+) -> Result<(), BackplaneError> {
+    let mut tail = backplane.tail(*last).await?;
+    // What the log had when the tail was asked for; none when the hub has caught up with that.
+    let mut goal = None;
+    while let Some(tailed) = tail.next().await {
+        let Some(hub) = hub.upgrade() else { break };
+        match tailed? {
+            Tailed::Start { after, head } => {
+                hub.start_from(after, *last);
+                *last = Some(after);
+                *backoff = MIN_BACKOFF;
+                goal = Some(head);
+            }
+            Tailed::Entry(id, record) if last.is_some_and(|last| last.precedes(id)) => {
+                hub.take_in(id, record);
+                *last = Some(id);
+                // Publishers give way to what this node has heard of; the rest comes in one go.
+                hub.give_way().await;
+            }
+            Tailed::Entry(id, _) => {
+                tracing::warn!(%id, "the backplane's tail is out of order; following it anew");
+                break;
+            }
+        }
+        if goal.is_some_and(|goal| !last.is_some_and(|last| last.precedes(goal))) {
+            goal = None;
+            hub.catch_up();
+            hub.set_tailing(true);
+        }
+    }
+    Ok(())
 }
 
 impl EventId {
@@ -187,7 +212,7 @@ impl Inner {
             } else {
                 log.become_another(id)
             }
-            self.head.store(log.head().offset, Ordering::SeqCst);
+            self.show_head(&log);
             Wakes::everybody(&log, &self.pace, self.clock.now_ms())
         };
         wakes.fire(self);
@@ -200,10 +225,34 @@ impl Inner {
             let mut log = self.log.write();
             let pending = Pending::new(record.audience, &record.event);
             let entry = log.append_at(pending, id.position, self.clock.unix_ms(now_ms));
-            self.head.store(entry.offset, Ordering::SeqCst);
+            if !log.has_begun() {
+                return;
+            }
+            self.show_head(&log);
             self.pace.spend(entry.ephemeral, entry.cost());
             Wakes::of(&entry, &log, &self.pace, now_ms)
         };
         wakes.fire(self);
+    }
+
+    /// This node knows its log now: streams that wait for that begin.
+    fn catch_up(self: &Arc<Self>) {
+        let wakes = {
+            let mut log = self.log.write();
+            if log.has_begun() {
+                return;
+            }
+            log.begin();
+            self.show_head(&log);
+            Wakes::everybody(&log, &self.pace, self.clock.now_ms())
+        };
+        wakes.fire(self);
+    }
+
+    /// Lets readers see the head, once the log has begun.
+    fn show_head(&self, log: &Log) {
+        if log.has_begun() {
+            self.head.store(log.head().offset, Ordering::SeqCst);
+        }
     }
 }

@@ -171,6 +171,9 @@ impl HubBuilder {
     }
 
     /// Where the log lives. Defaults to this process.
+    ///
+    /// Give all its hubs the same limits. Those on keys and state are checked where an event is sent, before the backplane
+    /// takes it; so what is under way at that moment can exceed them, by that much.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
         self

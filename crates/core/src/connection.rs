@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::cell::{Cell, CellState};
+use crate::cell::{Cell, CellState, Closing};
+use crate::connect::ConnectRequest;
 use crate::encode;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
@@ -88,6 +89,8 @@ impl fmt::Debug for Connection {
 pub(crate) struct Stream {
     hub: Arc<Inner>,
     cell: Arc<Cell>,
+    /// What the client asked for, while there is no log to begin in.
+    waiting: Option<Box<ConnectRequest>>,
     opening: Option<Bytes>,
     cursor: Cursor,
     /// The newest id the client has been told.
@@ -111,8 +114,9 @@ enum Step {
 
 impl Stream {
     pub(crate) fn new(hub: Arc<Inner>, cell: Arc<Cell>, resume: Resume) -> Self {
-        let Resume { opening, cursor, told, snapshot, snapshots } = resume;
-        Self { hub, cell, opening: Some(opening), cursor, told, snapshot, snapshots, closed: false }
+        let Resume { waiting, opening, cursor, told, snapshot, snapshots } = resume;
+        let opening = Some(opening).filter(|opening| !opening.is_empty());
+        Self { hub, cell, waiting, opening, cursor, told, snapshot, snapshots, closed: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -149,7 +153,8 @@ impl Stream {
         let replaced;
         {
             let mut state = self.cell.inner.lock();
-            if state.has_news() || !self.is_at_head() {
+            let has_news = if self.waiting.is_some() { state.has_to_write() } else { state.has_news() };
+            if has_news || !self.is_at_head() {
                 return false;
             }
             if state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -191,6 +196,9 @@ impl Stream {
         if state.closing.as_ref().is_some_and(|closing| closing.now) {
             return Step::End;
         }
+        if let Some(step) = self.waiting_step(hub, cell, log, state) {
+            return step;
+        }
         if let Some(step) = self.snapshot_step(log, state) {
             return step;
         }
@@ -212,13 +220,42 @@ impl Stream {
             Read::Nothing => {}
         }
         if let Some(closing) = &state.closing {
-            self.closed = true;
-            return Step::Write(encode::closing(&closing.reason.to_string(), closing.retry));
+            return Step::Write(self.close(closing));
         }
         if state.keep_alive_due {
             return Step::Write(self.keep_alive(log));
         }
         Step::Idle
+    }
+
+    /// Waits for a log that has not begun, then takes its place there.
+    fn waiting_step(&mut self, hub: &Inner, cell: &Cell, log: &Log, state: &mut CellState) -> Option<Step> {
+        let request = self.waiting.as_ref()?;
+        if let Some(began) = log.began() {
+            state.begin_turn(&hub.pace, hub.clock.coarse_ms());
+            // What was asked for meanwhile is the state from which it goes on.
+            state.snapshots.iter_mut().for_each(|snapshot| snapshot.at = began.offset);
+            let resume = Resume::new(hub, log, cell, state, request, began);
+            let opening;
+            Resume {
+                waiting: self.waiting,
+                opening,
+                cursor: self.cursor,
+                told: self.told,
+                snapshot: self.snapshot,
+                snapshots: self.snapshots,
+            } = resume;
+            return Some(Step::Write(opening));
+        }
+        if let Some(closing) = &state.closing {
+            return Some(Step::Write(self.close(closing)));
+        }
+        Some(if state.keep_alive_due { Step::Write(encode::COMMENT) } else { Step::Idle })
+    }
+
+    fn close(&mut self, closing: &Closing) -> Bytes {
+        self.closed = true;
+        encode::closing(&closing.reason.to_string(), closing.retry)
     }
 
     /// Snapshots go first: what was committed after one must not be overtaken by it.
@@ -287,10 +324,11 @@ impl Drop for Stream {
 impl CellState {
     /// Whether the reader has anything to do but to read.
     fn has_news(&self) -> bool {
-        self.keep_alive_due
-            || self.closing.is_some()
-            || self.lost
-            || !self.snapshots.is_empty()
-            || self.subscriptions.closed() > 0
+        self.has_to_write() || self.lost || !self.snapshots.is_empty() || self.subscriptions.closed() > 0
+    }
+
+    /// Whether the reader has something to write, whatever the log has.
+    fn has_to_write(&self) -> bool {
+        self.keep_alive_due || self.closing.is_some()
     }
 }

@@ -104,9 +104,8 @@ impl Record {
     /// Whether this topic, since the loss that was told, has lost what a subscription should still have brought: to who
     /// is in it nothing is lost that a newer entry says, to who has left it that may be.
     pub(crate) fn has_lost(&self, subscription: &Subscription, read: Offset, told: u64) -> bool {
-        let is_missing = |offset: Offset, loss: u64| {
-            loss > told && offset.min(subscription.until) > read.max(subscription.since)
-        };
+        let is_missing =
+            |offset: Offset, loss: u64| loss > told && offset.min(subscription.until) > read.max(subscription.since);
         let compacted = self.state.as_ref().filter(|_| !subscription.is_open()).map(|state| state.compacted());
         is_missing(self.forgotten.offset, self.loss) || compacted.is_some_and(|it| is_missing(it.offset, it.loss))
     }

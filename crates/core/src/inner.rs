@@ -56,7 +56,10 @@ impl Inner {
     pub(crate) fn new(config: Config, hooks: Option<HookRunner>, backplane: Option<Arc<dyn Backplane>>) -> Self {
         let clock = Clock::new();
         let now_ms = clock.unix_ms(clock.now_ms());
-        let log = Log::new(LogName::random(), now_ms, config.history.clone(), config.state);
+        let mut log = Log::new(LogName::random(), now_ms, config.history.clone(), config.state);
+        if backplane.is_some() {
+            log.wait();
+        }
         Self {
             pace: Pace::new(&config.history),
             config,

@@ -83,6 +83,8 @@ pub(crate) struct Log {
     name: LogName,
     /// Where the log began: the id of a stream that is opened before the first event.
     start: Position,
+    /// Where streams begin that were let in before there was a log to read; none while there is none.
+    began: Option<Mark>,
     head: Mark,
     durable: Window,
     ephemeral: Window,
@@ -105,10 +107,12 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new(name: LogName, now_ms: u64, history: History, state_limits: StateLimits) -> Self {
         let start = Position { ms: now_ms, seq: 0 };
+        let head = Mark { offset: 0, position: start };
         Self {
             name,
             start,
-            head: Mark { offset: 0, position: start },
+            began: Some(head),
+            head,
             durable: Window::default(),
             ephemeral: Window::default(),
             index: Index::default(),
@@ -318,6 +322,32 @@ impl Log {
         self.state = Size::default();
         self.trimmed = self.head.offset;
         self.forgotten = self.head.offset;
+    }
+
+    /// The log is to be read from a backplane first.
+    pub(crate) fn wait(&mut self) {
+        self.began = None;
+    }
+
+    /// What the backplane had has been read. The head moves, for whoever waits for that.
+    pub(crate) fn begin(&mut self) {
+        self.head.offset += 1;
+        self.began = Some(self.head);
+    }
+
+    /// Where streams begin that were let in before there was a log to read; none while there is none.
+    pub(crate) fn began(&self) -> Option<Mark> {
+        self.began
+    }
+
+    /// Since when who joins a topic now is in it. What is done before the log has begun sets up a node that comes back:
+    /// it holds for all that its clients have missed.
+    pub(crate) fn since(&self) -> Offset {
+        if self.has_begun() { self.head.offset } else { 0 }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.began.is_some()
     }
 
     /// A log that has nothing yet takes its name and its place from the backplane.

@@ -70,7 +70,12 @@ impl Inner {
             let mut state = cell.inner.lock();
             self.enter(&mut log, &cell, &mut state, &request);
             self.start_clocks(&cell, &mut state, now_ms);
-            Resume::new(self, &log, &cell, &mut state, &request)
+            if log.has_begun() {
+                state.begin_turn(&self.pace, now_ms);
+                Resume::new(self, &log, &cell, &mut state, &request, log.head())
+            } else {
+                Resume::later(&log, request)
+            }
         };
         place.keep();
         Ok(Connection::open(Stream::new(Arc::clone(self), cell, resume)))
@@ -86,7 +91,7 @@ impl Inner {
     fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
         subscribe(log, cell, state, &Topic::All, 0, Origin::CONNECTION);
         // Nothing was ever sent to a connection that is new.
-        let now = log.head().offset;
+        let now = log.since();
         subscribe(log, cell, state, &Topic::Connection(Arc::clone(&cell.id)), now, Origin::CONNECTION);
         for group in &request.groups {
             subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
@@ -118,7 +123,6 @@ impl Inner {
             let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
             now_ms + crate::clock::millis(lifetime.mul_f64(part))
         });
-        state.begin_turn(&self.pace, now_ms);
         let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms.unwrap_or(u64::MAX));
         state.timer = Some(self.timer.set(at_ms, Task::Connection(Arc::clone(cell))));
     }
@@ -194,7 +198,7 @@ impl Inner {
                             return Err(GroupError(GroupErrorKind::TooManyGroups));
                         }
                         state.joined += 1;
-                        let since = log.head().offset;
+                        let since = log.since();
                         subscribe(&mut log, &cell, &mut state, &topic, since, Origin::CONNECTION);
                     }
                     snapshot.then(|| queue_snapshot(&log, &mut state, &topic)).flatten()
@@ -214,7 +218,7 @@ impl Inner {
         let mut wakers: Vec<Waker> = Vec::new();
         {
             let mut log = self.log.write();
-            let since = log.head().offset;
+            let since = log.since();
             let mut user_groups = self.user_groups.lock();
             let changed = if join {
                 user_groups.join(user, group, since, self.config.max_groups)?

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::cell::{Cell, CellState};
 use crate::connect::ConnectRequest;
 use crate::encode;
-use crate::entry::Offset;
+use crate::entry::{Mark, Offset};
 use crate::id::{EventId, Position};
 use crate::index::TopicKey;
 use crate::inner::Inner;
@@ -68,6 +68,8 @@ impl SnapshotRun {
 /// How a stream begins.
 #[derive(Debug)]
 pub(crate) struct Resume {
+    /// What the client asked for, while there is no log to begin in.
+    pub(crate) waiting: Option<Box<ConnectRequest>>,
     pub(crate) opening: Bytes,
     pub(crate) cursor: Cursor,
     /// The newest id the client has been told.
@@ -77,17 +79,36 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    pub(crate) fn new(hub: &Inner, log: &Log, cell: &Cell, state: &mut CellState, request: &ConnectRequest) -> Self {
-        let head = log.head();
-        let mut cursor =
-            Cursor { offset: head.offset, told: log.losses(), live_from: head.offset, ..Cursor::default() };
-        let mut told = log.id(head.position);
+    /// A stream that waits for its log.
+    pub(crate) fn later(log: &Log, request: ConnectRequest) -> Self {
+        Self {
+            waiting: Some(Box::new(request)),
+            opening: Bytes::new(),
+            cursor: Cursor::default(),
+            told: log.id(Position::default()),
+            snapshot: None,
+            snapshots: false,
+        }
+    }
+
+    /// `fresh` is where a stream begins that resumes nothing.
+    pub(crate) fn new(
+        hub: &Inner,
+        log: &Log,
+        cell: &Cell,
+        state: &mut CellState,
+        request: &ConnectRequest,
+        fresh: Mark,
+    ) -> Self {
+        let mut cursor = Cursor { offset: fresh.offset, live_from: fresh.offset, ..Cursor::default() };
+        let mut told = log.id(fresh.position);
         let reader = Reader { log, blocks: &hub.blocks, cell, subscriptions: &state.subscriptions };
         let found = request.last_event_id.as_deref().map(|text| (text, Requested::find(hub, log, state, text)));
         let mut gap = None;
         if let Some((text, requested)) = found {
             cursor.offset = requested.offset;
             cursor.ahead = requested.ahead;
+            cursor.told = log.losses();
             told = requested.id;
             gap = requested.gap.map(|reason| {
                 let known = if told.log == log.name() && requested.gap != Some(GapReason::Future) {
@@ -103,17 +124,18 @@ impl Resume {
         let place = gap.as_ref().map_or(told, |(_, _, place)| *place);
         let snapshot = (snapshots && (gap.is_some() || request.last_event_id.is_none()))
             .then(|| SnapshotRun::of_all(log, state, place));
+        if snapshot.is_some() {
+            cursor.snapshot = log.head().offset;
+        }
         let fresh_snapshot = snapshot.is_some() && gap.is_none();
         let mut opening = encode::connected(&cell.id, hub.config.retry, (!fresh_snapshot).then_some(told));
         if let Some((text, reason, place)) = gap {
-            if snapshot.is_some() {
-                cursor.snapshot = head.offset;
-            } else {
+            if snapshot.is_none() {
                 told = place;
             }
             opening.extend_from_slice(&encode::gap(text, &reason.to_string(), told));
         }
-        Self { opening: opening.freeze(), cursor, told, snapshot, snapshots }
+        Self { waiting: None, opening: opening.freeze(), cursor, told, snapshot, snapshots }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod places;
 mod shared_log;
+mod starting;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -178,6 +179,19 @@ fn a_hub_is_ready_when_its_tail_has_started_and_not_before() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     line.hold(false);
+    eventually("the hub to be ready", || hub.is_ready());
+}
+
+#[test]
+fn a_tail_that_panics_is_followed_anew() {
+    let log = SharedLog::new();
+    let line = log.line();
+    let (hub, other) = (node(&line), node(&log.line()));
+    let mut tab = Tab::open(&hub, anyone());
+    line.panic();
+    eventually("the hub to notice", || !hub.is_ready());
+    send(&other, Topic::All, "1");
+    assert_eq!(read(&mut tab, 1), ["1"]);
     eventually("the hub to be ready", || hub.is_ready());
 }
 

@@ -38,6 +38,10 @@ struct LineState {
     cut: bool,
     /// Appends go through, and the tail brings nothing.
     held: bool,
+    /// How often a tail was asked for.
+    tails: u64,
+    /// The tail panics, once.
+    panics: bool,
     /// The tail is ended whenever this changes.
     restarts: u64,
     /// Every entry comes twice.
@@ -146,12 +150,21 @@ impl Line {
         self.set(|state| state.restarts += 1);
     }
 
+    pub(crate) fn panic(&self) {
+        self.set(|state| state.panics = true);
+    }
+
     pub(crate) fn stutter(&self, stutters: bool) {
         self.set(|state| state.stutters = stutters);
     }
 
     pub(crate) fn appends(&self, appends: Appends) {
         self.set(|state| state.appends = appends);
+    }
+
+    /// How often a tail was asked for.
+    pub(crate) fn tails(&self) -> u64 {
+        self.state().tails
     }
 
     /// How many still use this line.
@@ -185,10 +198,12 @@ impl Backplane for Line {
         if self.state().cut {
             return Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "the line is cut"));
         }
+        self.set(|state| state.tails += 1);
         let tail = Tail {
             line: self.clone(),
             changes: self.log.version.subscribe(),
             asked: after,
+            head: self.log.head(),
             at: None,
             restarts: self.state().restarts,
             repeat: None,
@@ -201,6 +216,8 @@ struct Tail {
     line: Line,
     changes: watch::Receiver<u64>,
     asked: Option<EventId>,
+    /// The newest entry when it was asked for.
+    head: EventId,
     at: Option<EventId>,
     restarts: u64,
     repeat: Option<Tailed>,
@@ -212,6 +229,10 @@ impl Tail {
         loop {
             self.changes.mark_unchanged();
             let state = self.line.state();
+            if state.panics {
+                self.line.set(|state| state.panics = false);
+                panic!("a backplane that is broken");
+            }
             if state.cut {
                 return Some(Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "the line was cut")));
             }
@@ -241,7 +262,9 @@ impl Tail {
         let Some(at) = self.at else {
             let start = contents.start_after(self.asked);
             self.at = Some(start);
-            return Some(Tailed::Start(start));
+            // A log that was wiped since has another head.
+            let head = if self.head.log() == start.log() { self.head } else { start };
+            return Some(Tailed::Start { after: start, head });
         };
         let (id, record) = contents.next_after(at)?;
         self.at = Some(id);
