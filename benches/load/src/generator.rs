@@ -1,0 +1,221 @@
+//! One thread and one epoll instance that hold all streams, and the request to publish beside them.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use crate::connect::request;
+use crate::response::Response;
+use crate::shape::Shape;
+use crate::share::Progress;
+use crate::stream::{Counts, Stream};
+use crate::times::{Times, now};
+
+/// What the request to publish is called among the sockets; streams are called by their number.
+const PUBLISHER: u64 = u64::MAX;
+
+/// Streams that may wait for their answer at a time: fewer than any server's backlog.
+const OPENING: u64 = 64;
+
+/// The longest time without any answer while streams are opened.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a wait lasts at most before the clock is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Of each hundred streams, the one that reads nothing once it is made deaf.
+const DEAF: u64 = 99;
+
+/// All streams to one server.
+pub(crate) struct Generator {
+    server: SocketAddr,
+    shape: Shape,
+    epoll: OwnedFd,
+    streams: Vec<Stream>,
+    publisher: Option<Publisher>,
+    pub(crate) counts: Counts,
+    pub(crate) times: Times,
+    events: Vec<epoll::Event>,
+    buffer: Vec<u8>,
+}
+
+/// The request to publish, until it is answered.
+#[derive(Debug)]
+struct Publisher {
+    socket: OwnedFd,
+    response: Response,
+    body: Vec<u8>,
+}
+
+impl Generator {
+    /// Opens `streams` streams, and waits until each is answered. Also tells how long that took.
+    pub(crate) fn open(server: SocketAddr, shape: Shape, streams: u64) -> Result<(Self, Duration)> {
+        let mut generator = Self {
+            server,
+            shape,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            streams: Vec::new(),
+            publisher: None,
+            counts: Counts::default(),
+            times: Times::new(0)?,
+            events: Vec::with_capacity(1024),
+            buffer: vec![0; 64 * 1024],
+        };
+        let started = Instant::now();
+        for nth in 0..streams {
+            let stream = || format!("stream {nth} of {streams}");
+            let socket = request(server, nth, "GET", &shape.path(nth)).with_context(stream)?;
+            epoll::add(&generator.epoll, &socket, epoll::EventData::new_u64(nth), epoll::EventFlags::IN)?;
+            generator.streams.push(Stream::new(socket, shape.share(nth, streams)));
+            let enough = (nth + 1).saturating_sub(OPENING);
+            generator.until_opened(if nth + 1 == streams { streams } else { enough })?;
+        }
+        Ok((generator, started.elapsed()))
+    }
+
+    fn until_opened(&mut self, enough: u64) -> Result<()> {
+        let mut latest = Instant::now();
+        while self.counts.opened < enough {
+            if self.read()? {
+                latest = Instant::now();
+            }
+            let opened = self.counts.opened;
+            ensure!(latest.elapsed() < PATIENCE, "only {opened} streams were answered in {PATIENCE:?}");
+        }
+        Ok(())
+    }
+
+    /// The last of each hundred streams reads nothing from now on.
+    pub(crate) fn make_deaf(&mut self) -> Result<()> {
+        for (nth, stream) in (0..).zip(&self.streams) {
+            if nth % 100 == DEAF
+                && let Some(socket) = &stream.socket
+            {
+                epoll::delete(&self.epoll, socket)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what came before, and asks the server to publish `events`; `options` is the rest of the query. Tells how
+    /// many deliveries are to come: to all streams, or to those that are not deaf.
+    pub(crate) fn publish(&mut self, events: u64, options: &str, times: Times, deaf: bool) -> Result<u64> {
+        ensure!(self.publisher.is_none(), "the server has not answered the last request to publish");
+        self.counts = Counts { opened: self.counts.opened, ended: self.counts.ended, ..Counts::default() };
+        self.times = times;
+        let mut expected = 0;
+        for (nth, stream) in (0..).zip(&mut self.streams) {
+            stream.progress = Progress::new(stream.share, events);
+            if !(deaf && nth % 100 == DEAF) {
+                expected += stream.share.of(events);
+            }
+        }
+        let streams = self.streams.len() as u64;
+        let path = format!("/publish?count={events}{}{options}", self.shape.receivers(streams));
+        let socket = request(self.server, streams, "POST", &path).context("publish")?;
+        epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(PUBLISHER), epoll::EventFlags::IN)?;
+        self.publisher = Some(Publisher { socket, response: Response::default(), body: Vec::new() });
+        Ok(expected)
+    }
+
+    /// Reads until `expected` deliveries have come and the request to publish is answered, until `deadline`, or until
+    /// that is answered and nothing has come for `quiet`. Tells when the last delivery came.
+    pub(crate) fn until_received(&mut self, expected: u64, deadline: Instant, quiet: Duration) -> Result<Instant> {
+        let mut latest = Instant::now();
+        let mut last_delivery = latest;
+        while self.counts.received < expected || self.publisher.is_some() {
+            let before = self.counts.received;
+            let something = self.read()?;
+            let now = Instant::now();
+            if something {
+                latest = now;
+            }
+            if self.counts.received > before {
+                last_delivery = now;
+            }
+            if now >= deadline || (self.publisher.is_none() && now - latest >= quiet) {
+                break;
+            }
+        }
+        Ok(last_delivery)
+    }
+
+    /// Reads whatever comes for that long.
+    pub(crate) fn linger(&mut self, time: Duration) -> Result<()> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    /// Waits a moment for something to come, and reads once from each socket that has it; `false` when nothing came.
+    fn read(&mut self) -> Result<bool> {
+        let tick = Timespec::try_from(TICK)?;
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&tick)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let something = !self.events.is_empty();
+        for event in self.events.drain(..) {
+            let name = { event.data }.u64();
+            if name == PUBLISHER {
+                if let Some(publisher) = &mut self.publisher
+                    && publisher.read(&mut self.buffer)?
+                {
+                    self.publisher = None;
+                }
+                continue;
+            }
+            let stream = usize::try_from(name).ok().and_then(|nth| self.streams.get_mut(nth));
+            let Some((stream, socket)) = stream.and_then(|stream| {
+                let socket = stream.socket.take()?;
+                Some((stream, socket))
+            }) else {
+                continue;
+            };
+            let length = match recv(&socket, &mut *self.buffer, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => Some(length),
+                Err(Errno::AGAIN | Errno::INTR) => None,
+                // A connection that was reset has ended.
+                Err(Errno::CONNRESET | Errno::PIPE) => Some(0),
+                Err(error) => return Err(anyhow!(error).context(format!("stream {name}"))),
+            };
+            stream.socket = Some(socket);
+            if let Some(length) = length {
+                let bytes = self.buffer.get(..length).unwrap_or_default();
+                let taken = stream.take(bytes, now(), &mut self.counts, &mut self.times);
+                taken.map_err(|error| anyhow!("stream {name}: {error}"))?;
+            }
+        }
+        Ok(something)
+    }
+}
+
+impl Publisher {
+    /// Reads what has come of the answer; `true` once it is there and says that all is published.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<bool> {
+        let length = match recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((length, _)) => length,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
+            Err(error) => return Err(anyhow!(error).context("publish")),
+        };
+        let bytes = buffer.get(..length).unwrap_or_default();
+        let taken = self.response.take(bytes, |content| self.body.extend_from_slice(content));
+        taken.map_err(|error| anyhow!("publish: {error}"))?;
+        if length > 0 && !self.response.has_ended() {
+            return Ok(false);
+        }
+        match self.response.status() {
+            Some(200) => Ok(true),
+            Some(status) => bail!("publish: status {status}: {}", String::from_utf8_lossy(&self.body)),
+            None => bail!("publish: the connection ended without an answer"),
+        }
+    }
+}

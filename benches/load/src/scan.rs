@@ -1,0 +1,116 @@
+//! Event streams, scanned as they come for the events that `/publish` made.
+//!
+//! Such an event has one line of data, `#COUNTER UNIX_NANOS xxx…`. Other events and comments are passed over. An event
+//! counts at its empty line, as a browser counts it.
+
+use memchr::memchr;
+
+/// One event that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+    pub(crate) counter: u64,
+    /// When it was made: nanoseconds since 1970.
+    pub(crate) made: u64,
+}
+
+/// The scanner of one stream. Lines end with LF or CRLF.
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    /// What the data of the current event tells.
+    event: Option<Published>,
+}
+
+impl Scanner {
+    /// Gives `found` each event that ends in `bytes`.
+    pub(crate) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(Published)) {
+        if !self.partial.is_empty() {
+            let Some(end) = memchr(b'\n', bytes) else { return self.partial.extend_from_slice(bytes) };
+            let (here, rest) = bytes.split_at(end + 1);
+            self.partial.extend_from_slice(here);
+            let mut line = std::mem::take(&mut self.partial);
+            self.line(line.get(..line.len() - 1).unwrap_or_default(), &mut found);
+            line.clear();
+            self.partial = line;
+            bytes = rest;
+        }
+        while let Some(end) = memchr(b'\n', bytes) {
+            let (line, rest) = bytes.split_at(end);
+            self.line(line, &mut found);
+            bytes = rest.get(1..).unwrap_or_default();
+        }
+        self.partial.extend_from_slice(bytes);
+    }
+
+    /// Takes a line without its line feed.
+    fn line(&mut self, line: &[u8], found: &mut impl FnMut(Published)) {
+        match line {
+            [] | [b'\r'] => {
+                if let Some(event) = self.event.take() {
+                    found(event);
+                }
+            }
+            [b'd', b'a', b't', b'a', b':', data @ ..] => self.event = published(data),
+            _ => {}
+        }
+    }
+}
+
+/// Reads `#COUNTER UNIX_NANOS`, behind at most one space.
+fn published(data: &[u8]) -> Option<Published> {
+    let data = data.strip_prefix(b" ").unwrap_or(data).strip_prefix(b"#")?;
+    let (counter, rest) = number(data)?;
+    let (made, _) = number(rest.strip_prefix(b" ")?)?;
+    Some(Published { counter, made })
+}
+
+/// The number that `bytes` begin with, and what follows it.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number: u64 = 0;
+    let mut rest = bytes;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = behind;
+    }
+    (rest.len() < bytes.len()).then_some((number, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b"retry: 3000\nid: 1-0-a\nevent: hub:connected\ndata: {\"connection\":\"#1 2\"}\n\n\
+        : keep-alive\n\nid: 2-0-a\ndata: #0 1700000000000000001 xxx\n\n\
+        id: 3-0-a\r\ndata:#1 1700000000000000002\r\n\r\ndata: # no number\n\ndata: #12 5\n\n";
+
+    fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(u64, u64)> {
+        let (mut scanner, mut events) = (Scanner::default(), Vec::new());
+        for piece in pieces {
+            scanner.scan(piece, |event| events.push((event.counter, event.made)));
+        }
+        events
+    }
+
+    #[test]
+    fn published_events_are_found_however_the_stream_is_cut() {
+        let all = [(0, 1_700_000_000_000_000_001), (1, 1_700_000_000_000_000_002), (12, 5)];
+        assert_eq!(scan([STREAM]), all);
+        assert_eq!(scan(STREAM.chunks(1)), all);
+        for cut in 1..STREAM.len() {
+            assert_eq!(scan([&STREAM[..cut], &STREAM[cut..]]), all, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn an_event_counts_at_its_empty_line_and_not_before() {
+        assert_eq!(scan([&b"data: #0 1\n"[..]]), []);
+        assert_eq!(scan([&b"data: #0 1\n\n"[..]]), [(0, 1)]);
+        assert_eq!(scan([&b"data: #0 1\n\n\n\n"[..]]), [(0, 1)], "more empty lines are no more events");
+    }
+
+    #[test]
+    fn numbers_too_large_are_no_events() {
+        assert_eq!(scan([&b"data: #99999999999999999999 1\n\n"[..]]), []);
+    }
+}

@@ -1,0 +1,118 @@
+//! The works: open, warm up, measure, publish, read, measure.
+
+use std::process;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::generator::Generator;
+use crate::options::{Options, Work};
+use crate::process::{cpu_ns, memory};
+use crate::report::Report;
+use crate::times::Times;
+
+/// Events for each target before the measurement, so that caches are filled and each stream is known to be heard.
+const WARM_UP: u64 = 3;
+
+/// How long to read on once everything has come: what comes then is surplus.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// How long streams wait before the server's memory is read.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Does the work that is asked for.
+pub(crate) fn run(options: &Options) -> Result<Report> {
+    let rss_before = memory(options.pid)?;
+    let meter = Meter::start(options.pid)?;
+    let (mut generator, opening) = Generator::open(options.url, options.shape(), options.streams)?;
+    let connects_per_second = options.streams as f64 / opening.as_secs_f64();
+    let (events, expected, cost) = match options.work {
+        Work::Idle => {
+            let cost = meter.stop(opening)?;
+            generator.linger(IDLE)?;
+            (0, 0, cost)
+        }
+        _ => {
+            warm_up(options, &mut generator)?;
+            let (expected, cost) = published(options, &mut generator)?;
+            (options.events, expected, cost)
+        }
+    };
+    let counts = generator.counts;
+    Ok(Report {
+        work: format!("{:?}", options.work).to_lowercase(),
+        streams: options.streams,
+        events,
+        deliveries: counts.received,
+        expected,
+        lost: expected.saturating_sub(counts.received),
+        duplicates: counts.duplicates,
+        gaps: counts.gaps,
+        ended: counts.ended,
+        server_cpu_ns: cost.server,
+        own_cpu_ns: cost.own,
+        wall_ns: cost.wall.as_nanos() as u64,
+        own_busy: cost.own as f64 / cost.wall.as_nanos().max(1) as f64,
+        server_rss_before: rss_before,
+        server_rss_after: memory(options.pid)?,
+        connects_per_second,
+        latency_ns: generator.times.latency(),
+        last_receiver_ns: generator.times.last_receiver()?,
+    })
+}
+
+fn warm_up(options: &Options, generator: &mut Generator) -> Result<()> {
+    let events = WARM_UP * options.shape().targets(options.streams);
+    let expected = generator.publish(events, &format!("&size={}", options.size), Times::new(0)?, false)?;
+    generator.until_received(expected, Instant::now() + options.deadline, options.quiet)?;
+    let received = generator.counts.received;
+    ensure!(received == expected, "only {received} of {expected} events came while the server was warmed up");
+    Ok(())
+}
+
+/// Publishes and reads. Tells how many deliveries were to come, and what it cost.
+fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)> {
+    let slow = options.work == Work::Slow;
+    if slow {
+        generator.make_deaf()?;
+    }
+    let timed = if options.work == Work::Paced { options.events } else { 0 };
+    let times = Times::new(usize::try_from(timed).context("too many events")?)?;
+    let (rate, due) = match options.rate {
+        Some(rate) => (format!("&rate={rate}"), Duration::try_from_secs_f64(options.events as f64 / rate)?),
+        None => (String::new(), Duration::ZERO),
+    };
+    let meter = Meter::start(options.pid)?;
+    let started = Instant::now();
+    let query = format!("&size={}{rate}", options.size);
+    let expected = generator.publish(options.events, &query, times, slow)?;
+    let last = generator.until_received(expected, started + due + options.deadline, options.quiet)?;
+    let cost = meter.stop(last - started)?;
+    generator.linger(LINGER)?;
+    Ok((expected, cost))
+}
+
+/// What the server and this program had used when it was started.
+struct Meter {
+    pid: u32,
+    server: u64,
+    own: u64,
+}
+
+/// What was used since.
+struct Cost {
+    server: u64,
+    own: u64,
+    wall: Duration,
+}
+
+impl Meter {
+    fn start(pid: u32) -> Result<Self> {
+        Ok(Self { pid, server: cpu_ns(pid)?, own: cpu_ns(process::id())? })
+    }
+
+    fn stop(self, wall: Duration) -> Result<Cost> {
+        let server = cpu_ns(self.pid)?.saturating_sub(self.server);
+        Ok(Cost { server, own: cpu_ns(process::id())?.saturating_sub(self.own), wall })
+    }
+}
