@@ -1,0 +1,118 @@
+//! A node that starts: it lets streams in before it knows its log, and serves them as if it had always been there.
+
+use std::time::Duration;
+
+use ssehub::{Event, Hub, HubBuilder, Shutdown, Topic};
+
+use crate::shared_log::{Line, SharedLog};
+use crate::support::{Tab, anyone, begin_shutdown, eventually, hub, within};
+use crate::{node, read, send};
+
+/// A log with five entries, and the id of the third.
+fn log_of_five() -> (SharedLog, String) {
+    let log = SharedLog::new();
+    let early = node(&log.line());
+    let ids: Vec<_> = (1..=5).map(|n| send(&early, Topic::group("g"), &n.to_string()).to_string()).collect();
+    (log, ids[2].clone())
+}
+
+/// A hub that has not heard of its log yet.
+fn starting(log: &SharedLog, set: impl FnOnce(HubBuilder) -> HubBuilder) -> (Line, Hub) {
+    let line = log.line();
+    line.hold(true);
+    let hub = hub(|hub| set(hub.backplane(line.clone())));
+    (line, hub)
+}
+
+#[test]
+fn who_comes_before_the_node_knows_its_log_is_served_as_if_it_did() {
+    let (log, third) = log_of_five();
+    let (line, hub) = starting(&log, |hub| hub);
+    let mut fresh = Tab::open(&hub, anyone().group("g"));
+    let mut back = Tab::open(&hub, anyone().group("g").last_event_id(&third));
+    let mut stranger = Tab::open(&hub, anyone().group("g").last_event_id("1-0-another"));
+    let mut snapshot = Tab::open(&hub, anyone().group("g").snapshot(true));
+    for tab in [&mut fresh, &mut back, &mut stranger, &mut snapshot] {
+        assert!(!tab.read_one(), "there is nothing to say yet");
+    }
+    line.hold(false);
+    eventually("the hub to be ready", || hub.is_ready());
+    let sixth = send(&hub, Topic::group("g"), "6").to_string();
+    for (tab, expected) in [(&mut fresh, vec!["6"]), (&mut back, vec!["4", "5", "6"]), (&mut snapshot, vec!["6"])] {
+        let mut events = Vec::new();
+        eventually("the sixth event", || {
+            events.extend(tab.read_all());
+            tab.last_event_id == sixth
+        });
+        assert_eq!(events[0].name, "hub:connected");
+        let data: Vec<_> = events[1..].iter().map(|event| event.data.as_str()).collect();
+        assert_eq!(data, expected);
+    }
+    let gap = stranger.wait_for("hub:gap");
+    assert!(gap[1].data.contains("unknown-log"), "{gap:?}");
+    assert_eq!(read(&mut stranger, 6), ["1", "2", "3", "4", "5", "6"]);
+}
+
+#[test]
+fn what_is_sent_to_a_connection_that_waits_reaches_it() {
+    let (log, _) = log_of_five();
+    let (line, hub) = starting(&log, |hub| hub);
+    let mut tab = Tab::open(&hub, anyone());
+    eventually("the tail to be asked for", || line.tails() == 1);
+    send(&hub, Topic::connection(&tab.id), "to you");
+    line.hold(false);
+    assert_eq!(read(&mut tab, 1), ["to you"]);
+}
+
+#[test]
+fn a_group_that_is_set_up_before_the_log_is_known_holds_for_what_its_members_have_missed() {
+    let (log, third) = log_of_five();
+    let (line, hub) = starting(&log, |hub| hub);
+    within("joining", hub.join_user("alice", "g")).unwrap();
+    let mut tab = Tab::open(&hub, anyone().user("alice").last_event_id(&third));
+    line.hold(false);
+    assert_eq!(read(&mut tab, 2), ["4", "5"]);
+    within("joining", hub.join_user("bob", "g")).unwrap();
+    let mut later = Tab::open(&hub, anyone().user("bob").last_event_id(&third));
+    assert_eq!(later.data(), [""; 0], "what was sent before the join is not his");
+}
+
+#[test]
+fn a_stream_that_waits_is_kept_alive_leaves_groups_and_is_ended() {
+    let (log, _) = log_of_five();
+    let (_line, hub) = starting(&log, |hub| hub.keep_alive(Duration::from_millis(20)));
+    let mut tab = Tab::open(&hub, anyone().group("g"));
+    within("leaving", hub.leave(&tab.id, "g")).unwrap();
+    within("joining", hub.join_with_snapshot(&tab.id, "h")).unwrap();
+    eventually("two keep-alives", || {
+        tab.read_all();
+        tab.comments >= 2
+    });
+    assert_eq!(within("ending it", hub.disconnect(Topic::connection(&tab.id), "enough")), 1);
+    assert_eq!(tab.wait_for("hub:closing").len(), 1);
+    let mut other = Tab::open(&hub, anyone());
+    let shutdown = begin_shutdown(&hub, Shutdown::within(Duration::from_secs(9)));
+    assert_eq!(other.wait_for("hub:closing").len(), 1);
+    drop((tab, other));
+    assert_eq!(shutdown.join().unwrap().remaining, 0);
+}
+
+#[test]
+fn the_snapshot_of_a_stream_that_waited_is_whole_and_has_no_seam() {
+    let log = SharedLog::new();
+    let early = node(&log.line());
+    let keyed = |data: &str, key: &str| Event::message(data).key(key);
+    for (data, key) in [("a1", "a"), ("b1", "b"), ("a2", "a")] {
+        within("a send", early.send(Topic::All, keyed(data, key))).unwrap();
+    }
+    let (line, hub) = starting(&log, |hub| hub);
+    let mut tab = Tab::open(&hub, anyone().snapshot(true));
+    assert!(!tab.read_one());
+    line.hold(false);
+    eventually("the hub to be ready", || hub.is_ready());
+    // The tab has not been polled: these are behind where it begins.
+    within("a send", hub.send(Topic::All, keyed("a3", "a"))).unwrap();
+    send(&hub, Topic::All, "no key");
+    eventually("both to come back", || hub.stats().published == 5);
+    assert_eq!(read(&mut tab, 3), ["b1", "a3", "no key"]);
+}
