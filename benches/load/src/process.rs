@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-/// Nanoseconds on a core since the start, of `pid` and its descendants. What threads used that have ended is not in it.
+/// Nanoseconds on a core since the start, of `pid` and its descendants. What threads used that have ended is not in it,
+/// and of a thread that is running just now the time since the last tick of the clock is missing.
 pub(crate) fn cpu_ns(pid: u32) -> Result<u64> {
     let tasks = family(pid)?.into_iter().flat_map(tasks);
-    let total = tasks.filter_map(|task| first_number(&fs::read_to_string(task.join("schedstat")).ok()?)).sum();
-    ensure!(total > 0, "Linux tells no times of process {pid}");
-    Ok(total)
+    let time = |task: PathBuf| first_number(&fs::read_to_string(task.join("schedstat")).ok()?);
+    let times: Vec<u64> = tasks.filter_map(time).collect();
+    ensure!(!times.is_empty(), "Linux tells no times of process {pid}");
+    Ok(times.into_iter().sum())
 }
 
 /// Bytes of memory of `pid` and its descendants; pages that several share are counted in parts (Pss).
