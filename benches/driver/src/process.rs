@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// How long a server may take until it accepts connections.
@@ -41,6 +42,16 @@ impl Cores {
             _ => bail!("a benchmark takes two cores: one for the server, one for the load generator"),
         }
     }
+}
+
+/// Lets this process, and what it starts, open as many files as it may: each stream is one.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn open_many_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+        .context("could not raise the limit of files")
 }
 
 /// A running program; it is killed when this goes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::measured::Measured;
-use crate::process::{Cores, Process};
+use crate::process::{self, Cores, Process};
 use crate::results::{SubjectResults, WorkResults};
 use crate::subject::Subject;
 use crate::work::Work;
@@ -23,8 +23,9 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// # Errors
-    /// The machine has too few cores.
+    /// The machine has too few cores, or allows too little.
     pub(crate) fn new(repeat: u32, full: bool) -> Result<Self> {
+        process::open_many_files()?;
         Ok(Self { cores: Cores::choose()?, repeat, full })
     }
 

@@ -73,17 +73,20 @@ fn rows(work: &WorkResults) -> Vec<Vec<String>> {
     header.extend(FLOORS.map(|floor| format!("x {floor}")));
     header.push("remark".to_owned());
     let mut rows = vec![header];
-    for metric in work.metrics {
+    for (number, metric) in work.metrics.iter().enumerate() {
         let mut name = metric.title();
         for subject in &work.subjects {
-            rows.push(row(name, *metric, subject));
+            // What is wrong with a subject holds for all its figures and is said once.
+            let fault = if number == 0 { subject.fault() } else { None };
+            let remark = fault.or_else(|| limited_by_generator(*metric, subject));
+            rows.push(row(name, *metric, subject, remark.unwrap_or_default()));
             name = "";
         }
     }
     rows
 }
 
-fn row(name: &str, metric: Metric, subject: &SubjectResults) -> Vec<String> {
+fn row(name: &str, metric: Metric, subject: &SubjectResults, remark: String) -> Vec<String> {
     let mut row = vec![name.to_owned(), subject.name.to_owned()];
     match subject.figure(metric) {
         Some(figure) => {
@@ -93,14 +96,13 @@ fn row(name: &str, metric: Metric, subject: &SubjectResults) -> Vec<String> {
         }
         None => row.extend(std::iter::repeat_with(dash).take(3 + FLOORS.len())),
     }
-    row.push(remark(metric, subject));
+    row.push(remark);
     row
 }
 
-fn remark(metric: Metric, subject: &SubjectResults) -> String {
-    let busy = subject.generator_busy().filter(|busy| metric == Metric::DeliveriesPerSecond && *busy >= BUSY);
-    let busy = busy.map(|busy| format!("load generator busy {:.0} %", busy * 100.0));
-    subject.fault().or(busy).unwrap_or_default()
+fn limited_by_generator(metric: Metric, subject: &SubjectResults) -> Option<String> {
+    let busy = subject.generator_busy().filter(|busy| metric == Metric::DeliveriesPerSecond && *busy >= BUSY)?;
+    Some(format!("load generator busy {:.0} %", busy * 100.0))
 }
 
 /// All cells of a column padded to one width: text to the left, numbers to the right.
@@ -160,6 +162,14 @@ mod tests {
         let text = plain(&burst(&[("floor-1", &[100, 200, 400]), ("axum", &[200, 800, 1200])]));
         let row = text.lines().find(|line| line.contains("axum")).unwrap();
         assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["axum", "80", "20", "120", "3.00", "-"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_subject_is_said_once() {
+        let mut results = burst(&[("floor-1", &[1]), ("peer-axum", &[])]);
+        results.works[0].subjects[1].outcomes.push(Err("no such program".to_owned()));
+        let text = plain(&results);
+        assert_eq!(text.matches("not measured: no such program").count(), 1, "{text}");
     }
 
     #[test]
