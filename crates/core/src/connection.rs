@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::cell::{Cell, CellState, Closing};
 use crate::connect::ConnectRequest;
 use crate::encode;
-use crate::id::{EventId, Position};
+use crate::id::EventId;
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::read::{Cursor, Read, Reader};
@@ -213,8 +213,14 @@ impl Stream {
                 return Step::Write(bytes);
             }
             Read::Gap => {
-                let place = reader.place(&self.cursor, self.known(log));
-                return Step::Write(self.gap(log, state, log.id(place)));
+                // The newest place in this log that the client has been told.
+                let (reason, known) = if self.cursor.offset < log.reset_at() {
+                    (GapReason::UnknownLog, log.start())
+                } else {
+                    (GapReason::Lagged, self.told.position)
+                };
+                let place = reader.place(&self.cursor, known);
+                return Step::Write(self.gap(log, state, reason, log.id(place)));
             }
             Read::Nothing if self.cursor.offset < limit => return Step::Again,
             Read::Nothing => {}
@@ -283,17 +289,10 @@ impl Stream {
         }
     }
 
-    /// The newest place in this log that the client has been told.
-    fn known(&self, log: &Log) -> Position {
-        if self.cursor.offset < log.reset_at() { log.start() } else { self.told.position }
-    }
-
     /// Tells that something was forgotten before it was read, and that the stream goes on from `place`.
-    fn gap(&mut self, log: &Log, state: &mut CellState, place: EventId) -> Bytes {
+    fn gap(&mut self, log: &Log, state: &mut CellState, reason: GapReason, place: EventId) -> Bytes {
         self.hub.lagged.fetch_add(1, Ordering::Relaxed);
         let requested = self.told.to_string();
-        let is_another = self.cursor.offset < log.reset_at();
-        let reason = if is_another { GapReason::UnknownLog } else { GapReason::Lagged };
         if self.snapshots {
             // Until the snapshot is through, the client keeps the id that gets it another one.
             self.snapshot = Some(SnapshotRun::of_all(log, state, place));

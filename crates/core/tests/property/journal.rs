@@ -188,15 +188,16 @@ impl Journal {
 
     /// Whether a topic has a newer event of the same key that is for everybody: nobody in it needs this one.
     pub(crate) fn is_outdated(&self, topic: &Topic, offset: Offset) -> bool {
-        self.outdated_by(topic, offset).is_some()
+        self.outdated_by(topic, offset).next().is_some()
     }
 
-    /// The first newer event of the same key in a topic that is for everybody.
-    pub(crate) fn outdated_by(&self, topic: &Topic, offset: Offset) -> Option<Offset> {
-        let key = self.at(offset).key.as_ref()?;
-        (offset + 1..=self.head()).find(|newer| {
+    /// The newer events of the same key in a topic that are for everybody.
+    pub(crate) fn outdated_by<'a>(&'a self, topic: &'a Topic, offset: Offset) -> impl Iterator<Item = Offset> + 'a {
+        let key = &self.at(offset).key;
+        (offset + 1..=self.head()).filter(move |newer| {
             let other = self.at(*newer);
-            other.key.as_ref() == Some(key)
+            key.is_some()
+                && other.key == *key
                 && other.except.is_empty()
                 && self.took_place.contains(&(topic.clone(), *newer))
         })

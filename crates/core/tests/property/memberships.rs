@@ -63,11 +63,6 @@ impl Memberships {
         self.of(topic).any(|it| it.since < offset && it.until.is_none_or(|until| offset <= until))
     }
 
-    /// Whether it was in a topic, without leaving it, when two events were sent.
-    pub(crate) fn covers_both(&self, topic: &Topic, older: Offset, newer: Offset) -> bool {
-        self.of(topic).any(|it| it.since < older && it.until.is_none_or(|until| newer <= until))
-    }
-
     /// Whether it has left a topic in which it was before an event, and was not yet out of at `cursor`.
     pub(crate) fn may_have_left(&self, topic: &Topic, offset: Offset, cursor: Offset) -> bool {
         self.of(topic).any(|it| it.since < offset && it.until.is_some_and(|until| until > cursor))
