@@ -5,7 +5,8 @@
 //! nothing else. What a real server costs is told as a ratio to this, so that the ratio outlives the machine.
 //!
 //! With [`Batch::of`] 64 it puts 64 events of one target into each call, which is what a server can hope for whose
-//! receivers are behind; events at a fixed rate go one by one whatever the batch.
+//! receivers are behind. Events at a fixed rate go one by one whatever the batch, and so do those of groups that have
+//! members in common.
 //!
 //! A socket that takes no more is waited for. Nothing is lost, and a receiver that never reads stops everything.
 

@@ -1,5 +1,6 @@
 //! `POST /publish`: numbered and timed events, as fast as the sockets take them or at a fixed rate.
 
+use std::collections::HashSet;
 use std::os::fd::AsFd as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -87,8 +88,8 @@ pub(crate) fn publish(clients: &mut Clients, order: &Order, batch: Batch) -> Str
     let targets = order.targets(clients);
     let mut chunk = Chunk::default();
     let mut gone = Vec::new();
-    // Events at a fixed rate cannot wait for their batch.
-    let batch = if order.rate.is_some() { 1 } else { batch.events() };
+    // Events at a fixed rate cannot wait for their batch, and a stream with several targets is to get theirs in turn.
+    let batch = if order.rate.is_some() || overlap(&targets) { 1 } else { batch.events() };
     let sources = targets.len() as u64;
     let mut first = 0;
     // One round gives each target up to `batch` events.
@@ -115,6 +116,12 @@ pub(crate) fn publish(clients: &mut Clients, order: &Order, batch: Batch) -> Str
         clients.remove(slot);
     }
     format!("{{\"published\":{},\"seconds\":{}}}", order.count, started.elapsed().as_secs_f64())
+}
+
+/// Whether a stream receives what goes to more than one target.
+fn overlap(targets: &[Vec<Slot>]) -> bool {
+    let mut seen = HashSet::new();
+    targets.iter().flatten().any(|slot| !seen.insert(slot))
 }
 
 /// The whole game: one `send(2)` for each receiver.
@@ -189,6 +196,20 @@ mod tests {
         for query in ["count=2&to=user:1", "count=2&to=group:1"] {
             assert_eq!(counters(query, 1), [vec![], vec![0, 1], vec![]], "{query}");
         }
+    }
+
+    #[test]
+    fn a_stream_in_several_groups_gets_their_events_in_turn() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut clients = Clients::default();
+        let slot = clients.insert(ours.into());
+        clients.open(slot, Stream { user: None, groups: vec!["0".to_owned(), "1".to_owned()] });
+        publish(&mut clients, &order("count=6&groups=2"), Batch::of(64).unwrap());
+        drop(clients);
+        let mut text = String::new();
+        theirs.read_to_string(&mut text).unwrap();
+        let counters = text.lines().filter_map(|line| line.strip_prefix("data: #")?.split(' ').next());
+        assert_eq!(counters.collect::<Vec<_>>(), ["0", "0", "1", "1", "2", "2"]);
     }
 
     #[test]
