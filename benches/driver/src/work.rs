@@ -37,12 +37,12 @@ pub(crate) enum Kind {
 
 /// All works, the short ones of a kind first.
 pub(crate) const WORKS: &[Work] = &[
-    work("burst-1k", Kind::Burst, 1_000, None, 3_000, Some(1_000)),
+    work("burst-1k", Kind::Burst, 1_000, None, 4_000, Some(2_000)),
     work("burst-10k", Kind::Burst, 10_000, None, 300, Some(100)),
     work("paced-10k-5", Kind::Paced, 10_000, Some(5), 50, Some(20)),
     work("paced-10k-20", Kind::Paced, 10_000, Some(20), 200, None),
-    work("targeted-1k", Kind::Targeted, 1_000, None, 20_000, None),
-    work("targeted-10k", Kind::Targeted, 10_000, None, 20_000, Some(20_000)),
+    work("targeted-1k", Kind::Targeted, 1_000, None, 50_000, None),
+    work("targeted-10k", Kind::Targeted, 10_000, None, 50_000, Some(50_000)),
     work("idle-10k", Kind::Idle, 10_000, None, 0, Some(0)),
 ];
 
