@@ -16,16 +16,15 @@ pub(crate) struct Environment {
     pub(crate) rustc: String,
     /// With ` and changes` where files differ from it.
     pub(crate) commit: String,
-    /// What was asked for.
+    /// What asks for these figures.
     pub(crate) command: String,
 }
 
 impl Environment {
     /// Asks the machine; what it does not tell is `unknown`.
-    pub(crate) fn read() -> Self {
+    pub(crate) fn read(command: String) -> Self {
         let changes = output("git", &["status", "--porcelain"]);
         let commit = output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(unknown);
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
         Self {
             processor: processor().unwrap_or_else(unknown),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -33,7 +32,7 @@ impl Environment {
                 .map_or_else(|_| unknown(), |kernel| format!("Linux {}", kernel.trim())),
             rustc: output("rustc", &["--version"]).unwrap_or_else(unknown),
             commit: if changes.is_some_and(|changes| !changes.is_empty()) { commit + " and changes" } else { commit },
-            command: format!("cargo xtask bench {}", arguments.join(" ")),
+            command,
         }
     }
 }

@@ -79,6 +79,18 @@ impl Options {
         };
         SUBJECTS.iter().filter(meant).collect()
     }
+
+    /// What one types to measure the same again; where results are written to is left out.
+    fn command(&self) -> String {
+        let mut command = format!("cargo xtask bench --{}", if self.extent.full { "full" } else { "quick" });
+        for (option, names) in [(" --only ", &self.only), (" --subjects ", &self.subjects)] {
+            if !names.is_empty() {
+                command += option;
+                command += &names.join(",");
+            }
+        }
+        command + " --repeat " + &self.repeat.to_string()
+    }
 }
 
 fn main() -> ExitCode {
@@ -102,7 +114,7 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> Result<Vec<String>> {
     let subjects = options.subjects();
     let runner = run::Runner::new(options.repeat, options.extent.full)?;
-    let environment = environment::Environment::read();
+    let environment = environment::Environment::read(options.command());
     let mut works = Vec::new();
     for work in options.works() {
         works.push(runner.work(work, &subjects));
@@ -148,6 +160,15 @@ mod tests {
         let asked = parse("bench --quick --subjects floor-1,peer-axum").unwrap().subjects();
         assert_eq!(asked.iter().map(|subject| subject.name).collect::<Vec<_>>(), ["floor-1", "peer-axum"]);
         assert_eq!(parse("bench --full").unwrap().subjects().len(), SUBJECTS.len());
+    }
+
+    #[test]
+    fn the_command_that_is_told_asks_for_the_same_figures() {
+        let line = "cargo xtask bench --quick --only burst-1k,idle-10k --subjects floor-1 --repeat 2";
+        let asked =
+            parse(&format!("{} --write --json figures.json", line.replace("cargo xtask bench", "bench"))).unwrap();
+        assert_eq!(asked.command(), line);
+        assert_eq!(parse("bench --full").unwrap().command(), "cargo xtask bench --full --repeat 3");
     }
 
     #[test]

@@ -152,7 +152,7 @@ pub(crate) mod tests {
             results
         });
         let works = vec![WorkResults::new(&WORKS[0], false, subjects.collect())];
-        Results { environment: Environment::read(), repeat: 3, works }
+        Results { environment: Environment::read("a test".to_owned()), repeat: 3, works }
     }
 
     #[test]
