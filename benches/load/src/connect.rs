@@ -9,11 +9,34 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, bind, conne
 /// Connections from one source address: fewer than the ports that Linux gives away by itself, usually 28,232.
 const PER_SOURCE: u64 = 20_000;
 
-/// Connects to `server` and asks for `path`. The `nth` connection chooses the source address.
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ask<'a> {
+    /// A stream, behind that id.
+    Stream { path: &'a str, last_id: Option<&'a str> },
+    /// To publish.
+    Publish { path: &'a str },
+}
+
+impl Ask<'_> {
+    fn request(self, server: SocketAddr) -> String {
+        // A stream goes on for ever; whatever else is asked for ends with its answer.
+        let (method, path, rest) = match self {
+            Self::Stream { path, last_id } => {
+                let last_id = last_id.map(|id| format!("\r\nlast-event-id: {id}")).unwrap_or_default();
+                ("GET", path, format!("accept: text/event-stream{last_id}"))
+            }
+            Self::Publish { path } => ("POST", path, "content-length: 0\r\nconnection: close".to_owned()),
+        };
+        format!("{method} {path} HTTP/1.1\r\nhost: {server}\r\n{rest}\r\n\r\n")
+    }
+}
+
+/// Connects to `server` and asks. The `nth` connection chooses the source address.
 ///
 /// The loopback network is 127.0.0.0/8: each of its addresses has ports of its own. The first connections are left to
 /// Linux, which unlike `bind` uses ports again whose last connection has just ended.
-pub(crate) fn request(server: SocketAddr, nth: u64, method: &str, path: &str) -> Result<OwnedFd> {
+pub(crate) fn request(server: SocketAddr, nth: u64, ask: Ask<'_>) -> Result<OwnedFd> {
     let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).context("no socket")?;
     if server.ip() == Ipv4Addr::LOCALHOST && nth >= PER_SOURCE {
@@ -21,9 +44,7 @@ pub(crate) fn request(server: SocketAddr, nth: u64, method: &str, path: &str) ->
         bind(&socket, &SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0)).context("no source address")?;
     }
     connect_to(&socket, &server).with_context(|| format!("no connection to {server}"))?;
-    // A stream goes on for ever; whatever else is asked for ends with its answer.
-    let rest = if method == "GET" { "accept: text/event-stream" } else { "content-length: 0\r\nconnection: close" };
-    let request = format!("{method} {path} HTTP/1.1\r\nhost: {server}\r\n{rest}\r\n\r\n");
+    let request = ask.request(server);
     // The connection is new: it has room for all of it, or it is broken.
     let sent = send(&socket, request.as_bytes(), SendFlags::NOSIGNAL).context("the request was not sent")?;
     ensure!(sent == request.len(), "the request was sent in part only");
@@ -38,9 +59,9 @@ mod tests {
     use super::*;
 
     /// Who asked, and what.
-    fn asked(nth: u64, method: &str) -> (IpAddr, String) {
+    fn asked(nth: u64, ask: Ask<'_>) -> (IpAddr, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        drop(request(listener.local_addr().unwrap(), nth, method, "/path").unwrap());
+        drop(request(listener.local_addr().unwrap(), nth, ask).unwrap());
         let (mut socket, peer) = listener.accept().unwrap();
         let mut text = String::new();
         socket.read_to_string(&mut text).unwrap();
@@ -49,19 +70,23 @@ mod tests {
 
     #[test]
     fn connections_beyond_the_ports_of_one_address_come_from_the_next() {
-        let from = |nth| asked(nth, "GET").0.to_string();
-        assert_eq!(
-            [from(0), from(19_999), from(20_000), from(40_000)],
-            ["127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.3"]
-        );
+        for (nth, address) in [(0, 1), (19_999, 1), (20_000, 2), (40_000, 3)] {
+            assert_eq!(asked(nth, Ask::Publish { path: "/" }).0, Ipv4Addr::new(127, 0, 0, address), "{nth}");
+        }
     }
 
     #[test]
     fn the_request_is_whole() {
-        for method in ["GET", "POST"] {
-            let text = asked(0, method).1;
+        let stream = |last_id| Ask::Stream { path: "/path", last_id };
+        let asks = [
+            (stream(None), "GET", "accept: text/event-stream"),
+            (stream(Some("1-0-a")), "GET", "accept: text/event-stream\r\nlast-event-id: 1-0-a"),
+            (Ask::Publish { path: "/path" }, "POST", "content-length: 0\r\nconnection: close"),
+        ];
+        for (ask, method, rest) in asks {
+            let text = asked(0, ask).1;
             assert!(text.starts_with(&format!("{method} /path HTTP/1.1\r\nhost: 127.0.0.1:")), "{text}");
-            assert!(text.ends_with("\r\n\r\n") && !text.trim_end().contains("\r\n\r\n"), "{text}");
+            assert!(text.ends_with(&format!("\r\n{rest}\r\n\r\n")), "{text}");
         }
     }
 }

@@ -10,7 +10,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use crate::connect::request;
+use crate::connect::{Ask, request};
 use crate::response::Response;
 use crate::shape::Shape;
 use crate::share::Progress;
@@ -54,29 +54,42 @@ struct Publisher {
 }
 
 impl Generator {
-    /// Opens `streams` streams, and waits until each is answered. Also tells how long that took.
-    pub(crate) fn open(server: SocketAddr, shape: Shape, streams: u64) -> Result<(Self, Duration)> {
-        let mut generator = Self {
+    /// For `streams` streams, which are not open yet; `continued` ones remember where they are.
+    pub(crate) fn new(server: SocketAddr, shape: Shape, streams: u64, continued: bool) -> Result<Self> {
+        Ok(Self {
             server,
             shape,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            streams: Vec::new(),
+            streams: (0..streams).map(|nth| Stream::new(shape.share(nth, streams), continued)).collect(),
             publisher: None,
             counts: Counts::default(),
             times: Times::new(0)?,
             events: Vec::with_capacity(1024),
             buffer: vec![0; 64 * 1024],
-        };
+        })
+    }
+
+    /// Opens all streams, each where it was if it knows that, and waits until they are answered. Tells how long it took.
+    pub(crate) fn open(&mut self) -> Result<Duration> {
         let started = Instant::now();
+        self.counts.opened = 0;
+        let streams = self.streams.len();
         for nth in 0..streams {
-            let stream = || format!("stream {nth} of {streams}");
-            let socket = request(server, nth, "GET", &shape.path(nth)).with_context(stream)?;
-            epoll::add(&generator.epoll, &socket, epoll::EventData::new_u64(nth), epoll::EventFlags::IN)?;
-            generator.streams.push(Stream::new(socket, shape.share(nth, streams)));
-            let enough = (nth + 1).saturating_sub(OPENING);
-            generator.until_opened(if nth + 1 == streams { streams } else { enough })?;
+            let Some(stream) = self.streams.get_mut(nth) else { break };
+            let name = nth as u64;
+            let ask = Ask::Stream { path: &self.shape.path(name), last_id: stream.last_id() };
+            let socket = request(self.server, name, ask).with_context(|| format!("stream {nth} of {streams}"))?;
+            epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(name), epoll::EventFlags::IN)?;
+            stream.open(socket);
+            self.until_opened((name + 1).saturating_sub(OPENING))?;
         }
-        Ok((generator, started.elapsed()))
+        self.until_opened(streams as u64)?;
+        Ok(started.elapsed())
+    }
+
+    /// Closes all streams.
+    pub(crate) fn close(&mut self) {
+        self.streams.iter_mut().for_each(|stream| stream.socket = None);
     }
 
     fn until_opened(&mut self, enough: u64) -> Result<()> {
@@ -118,7 +131,7 @@ impl Generator {
         }
         let streams = self.streams.len() as u64;
         let path = format!("/publish?count={events}{}{options}", self.shape.receivers(streams));
-        let socket = request(self.server, streams, "POST", &path).context("publish")?;
+        let socket = request(self.server, streams, Ask::Publish { path: &path }).context("publish")?;
         epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(PUBLISHER), epoll::EventFlags::IN)?;
         self.publisher = Some(Publisher { socket, response: Response::default(), body: Vec::new() });
         Ok(expected)

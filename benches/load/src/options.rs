@@ -67,6 +67,8 @@ pub(crate) enum Work {
     Slow,
     /// Streams that wait, and nothing published.
     Idle,
+    /// Each event to one user, all while the streams are away; then all come back for what they missed.
+    Replay,
 }
 
 impl Options {
@@ -75,7 +77,7 @@ impl Options {
         match (self.shape, self.work) {
             (Some(shape), _) => shape,
             (None, Work::Burst | Work::Paced | Work::Slow | Work::Idle) => Shape::All,
-            (None, Work::Targeted) => Shape::User,
+            (None, Work::Targeted | Work::Replay) => Shape::User,
             (None, Work::Groups) => Shape::Group(self.groups),
         }
     }

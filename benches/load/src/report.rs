@@ -23,14 +23,15 @@ pub(crate) struct Report {
     pub(crate) ended: u64,
     pub(crate) server_cpu_ns: u64,
     pub(crate) own_cpu_ns: u64,
-    /// From the request to publish to the last delivery; of idle work, from the first connection to the last.
+    /// From the request to publish to the last delivery; of idle work, from the first connection to the last; of replay,
+    /// from the first connection that comes back to the last delivery.
     pub(crate) wall_ns: u64,
     /// The part of `wall_ns` in which the load generator was at work: near 1, it was what limited the server.
     pub(crate) own_busy: f64,
     pub(crate) server_rss_before: u64,
     pub(crate) server_rss_after: u64,
     pub(crate) connects_per_second: f64,
-    /// From the making of an event to its arrival; none without deliveries.
+    /// From the making of an event to its arrival; none without deliveries. In replay the streams are away in between.
     pub(crate) latency_ns: Option<Quantiles>,
     /// From the making of an event to its arrival at its last receiver; of paced work only.
     pub(crate) last_receiver_ns: Option<Quantiles>,

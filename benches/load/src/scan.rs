@@ -20,9 +20,27 @@ pub(crate) struct Scanner {
     partial: Vec<u8>,
     /// What the data of the current event tells.
     event: Option<Published>,
+    /// The last id, where somebody asks for it.
+    id: Option<Vec<u8>>,
 }
 
 impl Scanner {
+    /// One that remembers the last id.
+    pub(crate) fn with_ids() -> Self {
+        Self { id: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// The last id that came, where it is remembered.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.id.as_deref().and_then(|id| str::from_utf8(id).ok()).map(str::trim).filter(|id| !id.is_empty())
+    }
+
+    /// What comes next is another stream, which continues this one.
+    pub(crate) fn restart(&mut self) {
+        self.partial.clear();
+        self.event = None;
+    }
+
     /// Gives `found` each event that ends in `bytes`.
     pub(crate) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(Published)) {
         if !self.partial.is_empty() {
@@ -52,6 +70,12 @@ impl Scanner {
                 }
             }
             [b'd', b'a', b't', b'a', b':', data @ ..] => self.event = published(data),
+            [b'i', b'd', b':', id @ ..] => {
+                if let Some(last) = &mut self.id {
+                    last.clear();
+                    last.extend_from_slice(id);
+                }
+            }
             _ => {}
         }
     }
@@ -107,6 +131,25 @@ mod tests {
         assert_eq!(scan([&b"data: #0 1\n"[..]]), []);
         assert_eq!(scan([&b"data: #0 1\n\n"[..]]), [(0, 1)]);
         assert_eq!(scan([&b"data: #0 1\n\n\n\n"[..]]), [(0, 1)], "more empty lines are no more events");
+    }
+
+    #[test]
+    fn the_last_id_is_remembered_where_it_is_asked_for() {
+        let (mut with, mut without) = (Scanner::with_ids(), Scanner::default());
+        assert_eq!(with.last_id(), None);
+        STREAM.chunks(3).for_each(|bytes| with.scan(bytes, |_| {}));
+        without.scan(STREAM, |_| {});
+        assert_eq!((with.last_id(), without.last_id()), (Some("3-0-a"), None));
+    }
+
+    #[test]
+    fn a_stream_that_was_cut_off_leaves_no_half_event() {
+        let mut scanner = Scanner::with_ids();
+        let mut events = Vec::new();
+        scanner.scan(b"id: 1-0-a\n\ndata: #0 1\nid:", |event| events.push(event.counter));
+        scanner.restart();
+        scanner.scan(b"\ndata: #1 1\n\n", |event| events.push(event.counter));
+        assert_eq!((events.as_slice(), scanner.last_id()), (&[1][..], Some("1-0-a")));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use crate::scan::Scanner;
 use crate::share::{Came, Progress, Share};
 use crate::times::Times;
 
-/// A stream that has been asked for.
+/// A stream that is asked for once, or again to continue it.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// None once it has ended.
+    /// None before it is asked for, and once it has ended.
     pub(crate) socket: Option<OwnedFd>,
     pub(crate) share: Share,
     pub(crate) progress: Progress,
@@ -31,9 +31,22 @@ pub(crate) struct Counts {
 }
 
 impl Stream {
-    pub(crate) fn new(socket: OwnedFd, share: Share) -> Self {
-        let (response, scanner) = (Response::default(), Scanner::default());
-        Self { socket: Some(socket), share, progress: Progress::new(share, 0), response, scanner }
+    /// One that is to receive `share`, and remembers where it is if it is to be continued.
+    pub(crate) fn new(share: Share, continued: bool) -> Self {
+        let scanner = if continued { Scanner::with_ids() } else { Scanner::default() };
+        Self { socket: None, share, progress: Progress::new(share, 0), response: Response::default(), scanner }
+    }
+
+    /// It has been asked for over `socket`.
+    pub(crate) fn open(&mut self, socket: OwnedFd) {
+        self.response = Response::default();
+        self.scanner.restart();
+        self.socket = Some(socket);
+    }
+
+    /// Where to continue, if it is known.
+    pub(crate) fn last_id(&self) -> Option<&str> {
+        self.scanner.last_id()
     }
 
     /// Takes what came at `now`; none is the end. The error is what a refused stream was told, or what is wrong with it.

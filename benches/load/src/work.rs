@@ -24,19 +24,19 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(crate) fn run(options: &Options) -> Result<Report> {
     let rss_before = memory(options.pid)?;
     let meter = Meter::start(options.pid)?;
-    let (mut generator, opening) = Generator::open(options.url, options.shape(), options.streams)?;
+    let continued = options.work == Work::Replay;
+    let mut generator = Generator::new(options.url, options.shape(), options.streams, continued)?;
+    let opening = generator.open()?;
     let connects_per_second = options.streams as f64 / opening.as_secs_f64();
-    let (events, expected, cost) = match options.work {
-        Work::Idle => {
-            let cost = meter.stop(opening)?;
-            generator.linger(IDLE)?;
-            (0, 0, cost)
-        }
-        _ => {
-            warm_up(options, &mut generator)?;
-            let (expected, cost) = published(options, &mut generator)?;
-            (options.events, expected, cost)
-        }
+    let (events, expected, cost) = if options.work == Work::Idle {
+        let cost = meter.stop(opening)?;
+        generator.linger(IDLE)?;
+        (0, 0, cost)
+    } else {
+        warm_up(options, &mut generator)?;
+        let measure = if options.work == Work::Replay { replayed } else { published };
+        let (expected, cost) = measure(options, &mut generator)?;
+        (options.events, expected, cost)
     };
     let counts = generator.counts;
     Ok(Report {
@@ -87,6 +87,22 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
     let query = format!("&size={}{rate}", options.size);
     let expected = generator.publish(options.events, &query, times, slow)?;
     let last = generator.until_received(expected, started + due + options.deadline, options.quiet)?;
+    let cost = meter.stop(last - started)?;
+    generator.linger(LINGER)?;
+    Ok((expected, cost))
+}
+
+/// Publishes while all streams are away, and opens them where they were. Tells how many deliveries were to come, and
+/// what it cost from the first connection on.
+fn replayed(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)> {
+    generator.close();
+    let expected = generator.publish(options.events, &format!("&size={}", options.size), Times::new(0)?, false)?;
+    generator.until_received(0, Instant::now() + options.deadline, options.quiet)?;
+    generator.linger(LINGER)?;
+    let meter = Meter::start(options.pid)?;
+    let started = Instant::now();
+    generator.open()?;
+    let last = generator.until_received(expected, started + options.deadline, options.quiet)?;
     let cost = meter.stop(last - started)?;
     generator.linger(LINGER)?;
     Ok((expected, cost))
