@@ -49,7 +49,8 @@ pub(crate) fn start(fault: Fault) -> SocketAddr {
     address
 }
 
-fn head(socket: &mut TcpStream) -> String {
+/// What `socket` asks for.
+pub(crate) fn head(socket: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte).unwrap() == 1 {

@@ -1,7 +1,9 @@
-//! The load generator against servers: the floor, of which everything comes, and one that makes a chosen mistake.
+//! The load generator against servers: the floor, of which everything comes, one that makes a chosen mistake, and one
+//! that can replay.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faulty;
+mod retaining;
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, id};
@@ -128,6 +130,19 @@ fn two_events_in_the_wrong_order_are_found() {
 #[test]
 fn a_stream_that_ends_is_found() {
     assert_eq!(found(Fault::End { stream: 1, event: 7 }), [13, 0, 0, 1]);
+}
+
+#[test]
+fn streams_that_come_back_receive_what_they_missed() {
+    let report = flawless("replay --streams 5 --events 52", retaining::start(0));
+    assert_eq!((&report["expected"], &report["deliveries"]), (&52.into(), &52.into()));
+}
+
+#[test]
+fn an_event_that_is_not_replayed_is_found() {
+    let (status, text) = load("replay --streams 5 --events 50", retaining::start(1));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &5.into(), &5.into()), "{text}");
 }
 
 #[test]
