@@ -224,6 +224,7 @@ impl Inner {
         let wakes = {
             let mut log = self.log.write();
             let pending = Pending::new(record.audience, &record.event);
+            self.address(&mut log, &pending.audience);
             let entry = log.append_at(pending, id.position, self.clock.unix_ms(now_ms));
             if !log.has_begun() {
                 return;

@@ -95,7 +95,7 @@ pub(crate) struct Stream {
     cursor: Cursor,
     /// The newest id the client has been told.
     told: EventId,
-    snapshot: Option<SnapshotRun>,
+    snapshot: Option<Box<SnapshotRun>>,
     /// Whether a gap is followed by a snapshot.
     snapshots: bool,
     /// `hub:closing` has been written.
@@ -271,7 +271,8 @@ impl Stream {
         {
             let still_in = state.subscriptions.open(joined.topic).is_some();
             let topics = vec![joined.topic];
-            self.snapshot = still_in.then_some(SnapshotRun { topics, from: 0, until: joined.at, then: None });
+            let run = SnapshotRun { topics, from: 0, until: joined.at, then: None };
+            self.snapshot = still_in.then(|| Box::new(run));
         }
         let run = self.snapshot.as_mut()?;
         let reader = Reader { log, blocks: &self.hub.blocks, cell: &self.cell, subscriptions: &state.subscriptions };

@@ -17,7 +17,7 @@ use crate::log::Log;
 use crate::resume::Resume;
 use crate::sync::Ordering;
 use crate::timer::Task;
-use crate::topic::{MAX_NAME, Topic};
+use crate::topic::{Audience, MAX_NAME, Topic};
 
 /// How many memberships of users in groups a hub holds, for users who are online and for those who are not.
 pub const MAX_USER_GROUPS: usize = 1_000_000;
@@ -90,9 +90,6 @@ impl Inner {
     /// Puts a new connection into all its topics, and tells the hooks.
     fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
         subscribe(log, cell, state, &Topic::All, 0, Origin::CONNECTION);
-        // Nothing was ever sent to a connection that is new.
-        let now = log.since();
-        subscribe(log, cell, state, &Topic::Connection(Arc::clone(&cell.id)), now, Origin::CONNECTION);
         for group in &request.groups {
             subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
         }
@@ -114,6 +111,18 @@ impl Inner {
                 hooks.call(Call::UserOnline(Arc::clone(user)));
             }
             hooks.call(Call::Connected(info(log, cell, state)));
+        }
+    }
+
+    /// Puts connections into their own topics, before the first event to them is committed. Nothing was ever sent to a
+    /// connection that is new, and most are never sent anything.
+    pub(crate) fn address(&self, log: &mut Log, audience: &Audience) {
+        for topic in &audience.topics {
+            let Topic::Connection(id) = topic else { continue };
+            let Some(cell) = self.cell(id) else { continue };
+            let mut state = cell.inner.lock();
+            let since = log.head().offset;
+            subscribe(log, &cell, &mut state, topic, since, Origin::CONNECTION);
         }
     }
 

@@ -59,9 +59,9 @@ pub(crate) struct SnapshotRun {
 
 impl SnapshotRun {
     /// The state of all topics of a connection, up to the head.
-    pub(crate) fn of_all(log: &Log, state: &mut CellState, then: EventId) -> Self {
+    pub(crate) fn of_all(log: &Log, state: &mut CellState, then: EventId) -> Box<Self> {
         let until = log.head().offset;
-        Self { topics: state.subscriptions.begin_snapshot(until), from: 0, until, then: Some(then) }
+        Box::new(Self { topics: state.subscriptions.begin_snapshot(until), from: 0, until, then: Some(then) })
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Resume {
     pub(crate) cursor: Cursor,
     /// The newest id the client has been told.
     pub(crate) told: EventId,
-    pub(crate) snapshot: Option<SnapshotRun>,
+    pub(crate) snapshot: Option<Box<SnapshotRun>>,
     pub(crate) snapshots: bool,
 }
 

@@ -76,6 +76,7 @@ impl Inner {
             if let Some(key) = pending.key.as_deref().filter(|_| !pending.retract) {
                 log.admit(&pending.audience, key, pending.draft.len())?;
             }
+            self.address(&mut log, &pending.audience);
             let entry = log.append(pending, self.clock.unix_ms(now_ms));
             self.head.store(entry.offset, Ordering::SeqCst);
             self.pace.spend(entry.ephemeral, entry.cost());

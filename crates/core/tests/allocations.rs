@@ -125,7 +125,7 @@ fn a_connection_takes_little_memory() {
     });
     let each = usize::try_from(info.bytes_current).expect("it grows") / COUNT + size_of::<Connection>();
     println!("a connection with a user and a group takes {each} bytes");
-    assert!(each < 2048, "{each} bytes");
+    assert!(each < 1024, "{each} bytes");
     let gone = measure(|| connections.clear());
     println!("and gives back {} of them", -gone.bytes_current / COUNT as i64);
     assert_eq!(hub.stats().connections, 0);
