@@ -187,25 +187,18 @@ impl Generator {
                 continue;
             }
             let stream = usize::try_from(name).ok().and_then(|nth| self.streams.get_mut(nth));
-            let Some((stream, socket)) = stream.and_then(|stream| {
-                let socket = stream.socket.take()?;
-                Some((stream, socket))
-            }) else {
-                continue;
-            };
-            let length = match recv(&socket, &mut *self.buffer, RecvFlags::DONTWAIT) {
-                Ok((length, _)) => Some(length),
-                Err(Errno::AGAIN | Errno::INTR) => None,
+            let Some(stream) = stream else { continue };
+            let Some(socket) = &stream.socket else { continue };
+            let length = match recv(socket, &mut *self.buffer, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => length,
+                Err(Errno::AGAIN | Errno::INTR) => continue,
                 // A connection that was reset has ended.
-                Err(Errno::CONNRESET | Errno::PIPE) => Some(0),
+                Err(Errno::CONNRESET | Errno::PIPE) => 0,
                 Err(error) => return Err(anyhow!(error).context(format!("stream {name}"))),
             };
-            stream.socket = Some(socket);
-            if let Some(length) = length {
-                let bytes = self.buffer.get(..length).unwrap_or_default();
-                let taken = stream.take(bytes, now(), &mut self.counts, &mut self.times);
-                taken.map_err(|error| anyhow!("stream {name}: {error}"))?;
-            }
+            let bytes = self.buffer.get(..length).unwrap_or_default();
+            let taken = stream.take(bytes, now(), &mut self.counts, &mut self.times);
+            taken.map_err(|error| anyhow!("stream {name}: {error}"))?;
         }
         Ok(something)
     }
