@@ -81,7 +81,7 @@ impl Options {
     }
 
     /// What one types to measure the same again; where results are written to is left out.
-    fn command(&self) -> String {
+    fn command_line(&self) -> String {
         let mut command = format!("cargo xtask bench --{}", if self.extent.full { "full" } else { "quick" });
         for (option, names) in [(" --only ", &self.only), (" --subjects ", &self.subjects)] {
             if !names.is_empty() {
@@ -114,7 +114,7 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> Result<Vec<String>> {
     let subjects = options.subjects();
     let runner = run::Runner::new(options.repeat, options.extent.full)?;
-    let environment = environment::Environment::read(options.command());
+    let environment = environment::Environment::read(options.command_line());
     let mut works = Vec::new();
     for work in options.works() {
         works.push(runner.work(work, &subjects));
@@ -167,8 +167,8 @@ mod tests {
         let line = "cargo xtask bench --quick --only burst-1k,idle-10k --subjects floor-1 --repeat 2";
         let asked =
             parse(&format!("{} --write --json figures.json", line.replace("cargo xtask bench", "bench"))).unwrap();
-        assert_eq!(asked.command(), line);
-        assert_eq!(parse("bench --full").unwrap().command(), "cargo xtask bench --full --repeat 3");
+        assert_eq!(asked.command_line(), line);
+        assert_eq!(parse("bench --full").unwrap().command_line(), "cargo xtask bench --full --repeat 3");
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) fn plain(results: &Results) -> String {
 
 /// For a page.
 pub(crate) fn markdown(results: &Results) -> String {
-    let mut text = heading(results).lines().map(|line| format!("- {line}\n")).collect::<String>();
+    let list = |lines: String| lines.lines().map(|line| format!("- {line}\n")).collect::<String>();
+    let mut text = list(heading(results));
     for work in &results.works {
         let _ = write!(text, "\n### {}\n\n", title(work));
         for (number, row) in aligned(&rows(work)).iter().enumerate() {
@@ -35,7 +36,7 @@ pub(crate) fn markdown(results: &Results) -> String {
             }
         }
     }
-    let _ = write!(text, "\n{}", absent());
+    let _ = write!(text, "\n{}", list(absent()));
     text
 }
 
