@@ -233,3 +233,42 @@ fn attempt(hooks: Arc<dyn Hooks>, call: Call, subject: Subject) -> Running {
         subject
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Mutex;
+
+    /// Never gets done with who comes online.
+    struct Stuck(Arc<Mutex<Vec<String>>>);
+
+    #[async_trait]
+    impl Hooks for Stuck {
+        async fn user_online(&self, _: &str) -> HookResult {
+            std::future::pending().await
+        }
+
+        async fn user_offline(&self, user: &str) -> HookResult {
+            self.0.lock().push(user.to_owned());
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_that_takes_too_long_is_given_up_and_holds_up_its_own_user_alone() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (sender, receiver) = mpsc::unbounded_channel();
+        for call in
+            [Call::UserOnline("alice".into()), Call::UserOffline("alice".into()), Call::UserOffline("bob".into())]
+        {
+            assert!(sender.send(call).is_ok(), "the receiver is there");
+        }
+        drop(sender);
+        let backlog = Arc::new(Backlog { calls: AtomicUsize::new(3), empty: Notify::new() });
+        let began = tokio::time::Instant::now();
+        run(Arc::new(Stuck(Arc::clone(&heard))), receiver, Arc::clone(&backlog)).await;
+        assert_eq!(began.elapsed(), HOOK_TIMEOUT);
+        assert_eq!(*heard.lock(), ["bob", "alice"]);
+        assert_eq!(backlog.calls.load(Ordering::SeqCst), 0);
+    }
+}
