@@ -210,3 +210,38 @@ async fn yield_once() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::CellState;
+
+    #[test]
+    fn readers_that_move_are_waited_for_in_so_many_turns_and_no_longer() {
+        let pace = Pace::new(&History::default());
+        let turn = pace.enter();
+        for _ in 0..MOST_TURNS {
+            pace.moved(turn, MOVING);
+            assert!(pace.look(0), "it moves, and the longest wait is not over");
+        }
+        pace.moved(turn, MOVING);
+        assert!(!pace.look(0), "it is given up");
+        assert!(!pace.leave(turn), "and hears of that");
+    }
+
+    #[test]
+    fn who_was_given_up_is_waited_for_again_when_its_probation_is_over() {
+        let pace = Pace::new(&History::default());
+        let mut reader = CellState::default();
+        let due = |pace: &Pace| pace.due().load(Ordering::SeqCst);
+        reader.begin_turn(&pace, 0);
+        assert_eq!(due(&pace), 1);
+        assert!(!pace.look(0), "it does not move");
+        reader.end_turn(&pace, 1_000);
+        let over = 1_000 + PROBATION.as_millis() as u64;
+        reader.begin_turn(&pace, over - 1);
+        assert_eq!(due(&pace), 0, "it is on probation");
+        reader.begin_turn(&pace, over);
+        assert_eq!(due(&pace), 1);
+    }
+}
