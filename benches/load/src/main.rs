@@ -3,7 +3,7 @@
 //! One thread opens many event streams to a server, asks it to publish, and reads. It does no more for an event than
 //! to count it, to check that it is the one that was to come next, and to take its time, so that the server is what
 //! is measured. What is to come follows from the work, never from what came: a server that loses an event or sends
-//! one twice cannot look good. It prints one JSON object, see [`report::Report`].
+//! one twice cannot look good. It prints one JSON object, a [`Report`](ssehub_load::Report).
 
 mod chunked;
 mod connect;
@@ -11,7 +11,6 @@ mod generator;
 mod head;
 mod options;
 mod process;
-mod report;
 mod response;
 mod scan;
 mod shape;

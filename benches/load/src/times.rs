@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use ssehub_load::Quantiles;
 
 /// Longer ways are told as this one: an hour.
 const LONGEST: u64 = 3_600_000_000_000;
@@ -21,15 +21,6 @@ pub(crate) struct Times {
     latency: Histogram<u64>,
     /// By event, the longest way to any of its receivers; empty where nobody asks for it.
     last: Vec<u64>,
-}
-
-/// A distribution in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Quantiles {
-    pub(crate) p50: u64,
-    pub(crate) p90: u64,
-    pub(crate) p99: u64,
-    pub(crate) max: u64,
 }
 
 impl Times {

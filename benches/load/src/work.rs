@@ -4,11 +4,11 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use ssehub_load::Report;
 
 use crate::generator::Generator;
 use crate::options::{Options, Work};
 use crate::process::{cpu_ns, memory};
-use crate::report::Report;
 use crate::times::Times;
 
 /// Events for each target before the measurement, so that caches are filled and each stream is known to be heard.
@@ -42,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     Ok(Report {
         work: format!("{:?}", options.work).to_lowercase(),
         streams: options.streams,
+        publishers: 1,
         events,
         deliveries: counts.received,
         expected,
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
         own_busy: cost.own as f64 / cost.wall.as_nanos().max(1) as f64,
         server_rss_before: rss_before,
         server_rss_after: memory(options.pid)?,
-        connects_per_second,
+        connects_per_second: Some(connects_per_second),
         latency_ns: generator.times.latency(),
         last_receiver_ns: generator.times.last_receiver()?,
     })
