@@ -3,89 +3,62 @@
 use std::collections::HashSet;
 use std::os::fd::AsFd as _;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use ssehub_order::{MOST_BYTES, Receivers};
 
 use crate::batch::Batch;
 use crate::clients::{Clients, Slot};
 use crate::frame::Chunk;
 use crate::query::Query;
 
-/// More would be a mistake rather than a measurement.
-const MOST_EVENTS: u64 = 1_000_000_000;
-const MOST_TARGETS: u64 = 1_000_000;
-const MOST_BYTES: usize = 1024 * 1024;
-
 /// What is to be published, to whom, and how fast.
-#[derive(Debug)]
-pub(crate) struct Order {
-    receivers: Receivers,
-    count: u64,
-    size: usize,
-    /// Events a second; as fast as the sockets take them where it is absent.
-    rate: Option<f64>,
-}
+pub(crate) type Order = ssehub_order::Order<To>;
 
-#[derive(Debug)]
-enum Receivers {
+/// Whom all events of an order are for.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
     All,
     User(String),
     Group(String),
-    /// Event k goes to user k mod this.
-    Users(u64),
-    /// Event k goes to group k mod this.
-    Groups(u64),
 }
 
-impl Order {
-    pub(crate) fn parse(query: &Query) -> Result<Self, String> {
-        let targets = (query.first("to"), query.number("users")?, query.number("groups")?);
-        let receivers = match targets {
-            (None, None, None) | (Some("all"), None, None) => Receivers::All,
-            (Some(to), None, None) => match to.split_once(':') {
-                Some(("user", user)) => Receivers::User(user.to_owned()),
-                Some(("group", group)) => Receivers::Group(group.to_owned()),
-                _ => return Err(format!("to is all, user:ID or group:NAME, not {to}")),
-            },
-            (None, Some(users), None) => Receivers::Users(users),
-            (None, None, Some(groups)) => Receivers::Groups(groups),
-            _ => return Err("give one of to, users and groups".to_owned()),
-        };
-        if let Receivers::Users(targets) | Receivers::Groups(targets) = receivers
-            && !(1..=MOST_TARGETS).contains(&targets)
-        {
-            return Err(format!("users and groups are 1 to {MOST_TARGETS}"));
-        }
-        let order = Self {
-            receivers,
-            count: query.number("count")?.unwrap_or(1),
-            size: query.number("size")?.unwrap_or(0),
-            rate: query.number("rate")?,
-        };
-        if order.count > MOST_EVENTS || order.size > MOST_BYTES {
-            return Err(format!("count is at most {MOST_EVENTS}, size at most {MOST_BYTES}"));
-        }
-        if order.rate.is_some_and(|rate| !(0.001..=10_000_000.0).contains(&rate)) {
-            return Err("rate is 0.001 to 10000000".to_owned());
-        }
-        Ok(order)
-    }
+/// Reads an order.
+pub(crate) fn parse(query: &Query) -> Result<Order, String> {
+    let to = match query.first("to") {
+        None => None,
+        Some("all") => Some(To::All),
+        Some(to) => match to.split_once(':') {
+            Some(("user", user)) => Some(To::User(user.to_owned())),
+            Some(("group", group)) => Some(To::Group(group.to_owned())),
+            _ => return Err(format!("to is all, user:ID or group:NAME, not {to}")),
+        },
+    };
+    let order = Order {
+        receivers: Receivers::named(to, query.number("users")?, query.number("groups")?, To::All)?,
+        count: query.number("count")?.unwrap_or(1),
+        size: query.number("size")?.unwrap_or(0),
+        rate: query.number("rate")?,
+    };
+    order.check(MOST_BYTES)?;
+    Ok(order)
+}
 
-    /// The receivers of each target, looked up once: event k goes to target k mod their number.
-    fn targets(&self, clients: &Clients) -> Vec<Vec<Slot>> {
-        match &self.receivers {
-            Receivers::All => vec![clients.all()],
-            Receivers::User(user) => vec![clients.user(user)],
-            Receivers::Group(group) => vec![clients.group(group)],
-            Receivers::Users(users) => (0..*users).map(|user| clients.user(&user.to_string())).collect(),
-            Receivers::Groups(groups) => (0..*groups).map(|group| clients.group(&group.to_string())).collect(),
-        }
+/// The receivers of each target, looked up once: event k goes to target k mod their number.
+fn targets(order: &Order, clients: &Clients) -> Vec<Vec<Slot>> {
+    match &order.receivers {
+        Receivers::Same(To::All) => vec![clients.all()],
+        Receivers::Same(To::User(user)) => vec![clients.user(user)],
+        Receivers::Same(To::Group(group)) => vec![clients.group(group)],
+        Receivers::Users(users) => (0..*users).map(|user| clients.user(&user.to_string())).collect(),
+        Receivers::Groups(groups) => (0..*groups).map(|group| clients.group(&group.to_string())).collect(),
     }
 }
 
 /// Publishes all of `order`, and answers how long it took. Receivers that have gone are removed.
 pub(crate) fn publish(clients: &mut Clients, order: &Order, batch: Batch) -> String {
     let started = Instant::now();
-    let targets = order.targets(clients);
+    let targets = targets(order, clients);
     let mut chunk = Chunk::default();
     let mut gone = Vec::new();
     // Events at a fixed rate cannot wait for their batch, and a stream with several targets is to get theirs in turn.
@@ -95,27 +68,25 @@ pub(crate) fn publish(clients: &mut Clients, order: &Order, batch: Batch) -> Str
     // One round gives each target up to `batch` events.
     while first < order.count {
         for (source, receivers) in (first..).zip(&targets) {
-            if let Some(rate) = order.rate {
-                if source >= order.count {
-                    break;
-                }
-                wait_until(started + Duration::from_secs_f64(source as f64 / rate));
+            if source >= order.count {
+                break;
+            }
+            if let Some(due) = order.due(started, source) {
+                wait_until(due);
             }
             chunk.clear();
             let events = (source..order.count).step_by(targets.len()).take(batch as usize);
             for event in events {
-                chunk.push(event / sources, order.size);
+                chunk.push(order.turn(event).counter, order.size);
             }
-            if source < order.count {
-                deliver(clients, receivers, chunk.bytes(), &mut gone);
-            }
+            deliver(clients, receivers, chunk.bytes(), &mut gone);
         }
         first += batch * sources;
     }
     for slot in gone {
         clients.remove(slot);
     }
-    format!("{{\"published\":{},\"seconds\":{}}}", order.count, started.elapsed().as_secs_f64())
+    order.answer(started)
 }
 
 /// Whether a stream receives what goes to more than one target.
@@ -147,11 +118,13 @@ mod tests {
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
 
+    use std::time::Duration;
+
     use super::*;
     use crate::client::Stream;
 
     fn order(query: &str) -> Order {
-        Order::parse(&Query::parse(query)).unwrap()
+        parse(&Query::parse(query)).unwrap()
     }
 
     /// Counters that user and group `0`, `1` and `2` get of an order; user k is in group k.
@@ -222,7 +195,7 @@ mod tests {
     #[test]
     fn an_order_that_cannot_be_meant_is_refused() {
         for bad in ["count=-1", "rate=0", "rate=nan", "users=0", "users=2&to=all", "to=nobody", "size=2000000"] {
-            assert!(Order::parse(&Query::parse(bad)).is_err(), "{bad}");
+            assert!(parse(&Query::parse(bad)).is_err(), "{bad}");
         }
     }
 }

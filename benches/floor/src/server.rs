@@ -12,7 +12,7 @@ use rustix::net::{RecvFlags, SocketFlags, accept_with, listen, recv, sockopt};
 use crate::batch::Batch;
 use crate::client::Stream;
 use crate::clients::{Clients, Slot};
-use crate::publish::{Order, publish};
+use crate::publish::{parse as order, publish};
 use crate::request::{Parsed, Request, parse};
 use crate::send::send_all;
 
@@ -100,7 +100,7 @@ fn read(clients: &mut Clients, slot: Slot, batch: Batch) -> bool {
 fn serve_request(clients: &mut Clients, slot: Slot, request: &Request, batch: Batch) -> bool {
     let (status, body) = match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/events") => return open(clients, slot, request),
-        ("POST", "/publish") => match Order::parse(&request.query) {
+        ("POST", "/publish") => match order(&request.query) {
             Ok(order) => (200, publish(clients, &order, batch)),
             Err(refused) => (400, refused),
         },

@@ -8,4 +8,4 @@ mod address;
 mod order;
 
 pub use address::Address;
-pub use order::{Order, Refused};
+pub use order::{Query, Refused};

@@ -64,7 +64,7 @@ where
             send::send(hub, order, data).await
         }
         (["publish"], "POST") => {
-            let order = publish::Order::parse(&mut query, playground.max_event_bytes)?;
+            let order = publish::parse(&mut query, playground.max_event_bytes)?;
             query.finish()?;
             publish::publish(hub, &order).await
         }

@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Bytes, Data, Query};
+use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, Error, HttpResponse, HttpServer};
 use clap::Parser;
 use futures::StreamExt;
 use futures::future::join_all;
 use parking_lot::Mutex;
 use serde::Deserialize;
-use ssehub_peers::{Address, Order};
+use ssehub_peers::{Address, Query};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -72,13 +72,14 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn events(streams: Data<Streams>, Query(subscriber): Query<Subscriber>) -> HttpResponse {
-    let frames = ReceiverStream::new(streams.add(subscriber.user)).map(Ok::<_, Error>);
+async fn events(streams: Data<Streams>, subscriber: web::Query<Subscriber>) -> HttpResponse {
+    let frames = ReceiverStream::new(streams.add(subscriber.into_inner().user)).map(Ok::<_, Error>);
     HttpResponse::Ok().content_type("text/event-stream").insert_header(("cache-control", "no-cache")).streaming(frames)
 }
 
-async fn publish(streams: Data<Streams>, Query(order): Query<Order>) -> HttpResponse {
-    let published = order
+async fn publish(streams: Data<Streams>, query: web::Query<Query>) -> HttpResponse {
+    let published = query
+        .into_inner()
         .publish(|user, id, data| streams.send(user, format!("id: {id}\nevent: message\ndata: {data}\n\n").into()))
         .await;
     match published {

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use clap::Parser;
 use futures::future::ready;
 use futures::{Stream, StreamExt};
 use serde::Deserialize;
-use ssehub_peers::{Address, Order};
+use ssehub_peers::{Address, Query};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
@@ -50,7 +50,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn events(
     State(channel): State<Channel>,
-    Query(subscriber): Query<Subscriber>,
+    extract::Query(subscriber): extract::Query<Subscriber>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let messages = BroadcastStream::new(channel.subscribe()).filter_map(move |message| {
         let mine = message.ok().filter(|message| message.user.is_none() || message.user == subscriber.user);
@@ -59,8 +59,8 @@ async fn events(
     Sse::new(messages).keep_alive(KeepAlive::default())
 }
 
-async fn publish(State(channel): State<Channel>, Query(order): Query<Order>) -> (StatusCode, String) {
-    let published = order
+async fn publish(State(channel): State<Channel>, extract::Query(query): extract::Query<Query>) -> (StatusCode, String) {
+    let published = query
         .publish(|user, id, data| {
             let message = Message { user: user.map(|user| user.to_string()), id: id.to_string(), data };
             // It fails where nobody is connected.
@@ -72,7 +72,7 @@ async fn publish(State(channel): State<Channel>, Query(order): Query<Order>) -> 
         Ok(answer) => (StatusCode::OK, answer),
         Err(refused) => {
             let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
-            (status, refused.reason.to_owned())
+            (status, refused.reason)
         }
     }
 }

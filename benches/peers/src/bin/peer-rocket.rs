@@ -11,7 +11,7 @@ use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::response::stream::{Event, EventStream};
 use rocket::{Config, State, get, post, routes};
-use ssehub_peers::{Address, Order};
+use ssehub_peers::{Address, Query};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -81,8 +81,8 @@ async fn publish(
     size: usize,
     rate: Option<f64>,
 ) -> (Status, String) {
-    let order = Order { to, users, groups, count, size, rate };
-    let published = order
+    let query = Query { to, users, groups, count, size, rate };
+    let published = query
         .publish(|user, id, data| {
             let message = Message { user: user.map(|user| user.to_string()), id: id.to_string(), data };
             // It fails where nobody is connected.
@@ -92,6 +92,6 @@ async fn publish(
         .await;
     match published {
         Ok(answer) => (Status::Ok, answer),
-        Err(refused) => (Status::new(refused.status), refused.reason.to_owned()),
+        Err(refused) => (Status::new(refused.status), refused.reason),
     }
 }

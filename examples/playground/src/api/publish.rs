@@ -1,9 +1,11 @@
 //! `POST /publish`: a load of numbered and timed events.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::fmt::Write as _;
+use std::time::Instant;
 
 use serde_json::json;
 use ssehub::{Audience, Event, Hub};
+use ssehub_order::{MOST_EVENTS, MOST_TARGETS, RATES, Receivers, data};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
@@ -11,113 +13,63 @@ use crate::answer::Answer;
 use crate::query::Query;
 use crate::target;
 
-/// More would be a mistake rather than a measurement.
-const MOST_EVENTS: u64 = 1_000_000_000;
-const MOST_USERS: u64 = 10_000_000;
-const LONGEST_RUN: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A loop that finds nobody to wait for gives way after so many events, so that its thread serves others too.
-const GIVE_WAY_AFTER: u64 = 64;
-
 /// What is to be published, to whom, and how fast.
-#[derive(Debug)]
-pub(super) struct Order {
-    receivers: Receivers,
-    count: u64,
-    size: usize,
-    /// Events a second; as fast as the hub takes them where it is absent.
-    rate: Option<f64>,
-}
+pub(super) type Order = ssehub_order::Order<Audience>;
 
-#[derive(Debug)]
-enum Receivers {
-    Audience(Audience),
-    /// Event k goes to user k mod this.
-    Users(u64),
-}
-
-impl Order {
-    pub(super) fn parse(query: &mut Query, max_event_bytes: usize) -> Result<Self, Answer> {
-        let to = query.one("to")?;
-        let users = query.number("users", 1, MOST_USERS)?;
-        let receivers = match (to, users) {
-            (None, None) => Receivers::Audience(Audience::all()),
-            (Some(to), None) => Receivers::Audience(target::topic(&to)?.into()),
-            (None, Some(users)) => Receivers::Users(users),
-            (Some(_), Some(_)) => return Err(Answer::bad("give to or users, not both")),
-        };
-        let order = Self {
-            receivers,
-            count: query.number("count", 0, MOST_EVENTS)?.unwrap_or(1),
-            size: query.number("size", 0, max_event_bytes)?.unwrap_or(0),
-            rate: query.number("rate", 0.001, 10_000_000.0)?,
-        };
-        if order.rate.is_some_and(|rate| order.count as f64 / rate > LONGEST_RUN.as_secs_f64()) {
-            return Err(Answer::bad("count / rate is more than a day; give a smaller count or a higher rate"));
-        }
-        Ok(order)
-    }
+/// Reads an order. Its data is to be no larger than `max_event_bytes`.
+pub(super) fn parse(query: &mut Query, max_event_bytes: usize) -> Result<Order, Answer> {
+    let to = query.one("to")?.map(|to| target::topic(&to)).transpose()?;
+    let users = query.number("users", 1, MOST_TARGETS)?;
+    let groups = query.number("groups", 1, MOST_TARGETS)?;
+    let receivers = Receivers::named(to.map(Audience::from), users, groups, Audience::all());
+    let order = Order {
+        receivers: receivers.map_err(|error| Answer::bad(&error))?,
+        count: query.number("count", 0, MOST_EVENTS)?.unwrap_or(1),
+        size: query.number("size", 0, max_event_bytes)?.unwrap_or(0),
+        rate: query.number("rate", *RATES.start(), *RATES.end())?,
+    };
+    order.check(max_event_bytes).map_err(|error| Answer::bad(&error))?;
+    Ok(order)
 }
 
 /// Publishes all of `order`; answers when everything is committed.
 pub(super) async fn publish(hub: &Hub, order: &Order) -> Result<Answer, Answer> {
     let started = Instant::now();
-    for event in 0..order.count {
-        if let Some(rate) = order.rate {
-            // Counted from the start, so that a late event does not make all later ones late.
-            let due = started + Duration::from_secs_f64(event as f64 / rate);
-            if due > Instant::now() {
-                sleep_until(due.into()).await;
-            }
+    // Used again for each event: what it costs to name a receiver is no part of what the hub costs.
+    let mut name = String::new();
+    for number in 0..order.count {
+        if let Some(due) = order.due(started, number)
+            && due > Instant::now()
+        {
+            sleep_until(due.into()).await;
         }
+        let turn = order.turn(number);
+        name.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{}", turn.target);
+        let event = Event::message(data(turn.counter, order.size));
         match &order.receivers {
-            Receivers::Audience(audience) => {
-                hub.send(audience.clone(), Event::message(data(event, order.size))).await?;
-                if event % GIVE_WAY_AFTER == 0 {
-                    yield_now().await;
-                }
-            }
-            Receivers::Users(users) => {
-                let user = (event % users).to_string();
-                hub.send_to_user(user, Event::message(data(event / users, order.size))).await?;
-                yield_now().await;
-            }
+            Receivers::Same(audience) => hub.send(audience.clone(), event).await?,
+            Receivers::Users(_) => hub.send_to_user(&name, event).await?,
+            Receivers::Groups(_) => hub.send_to_group(&name, event).await?,
+        };
+        if order.gives_way(number) {
+            yield_now().await;
         }
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(Answer::json(&json!({ "published": order.count, "seconds": seconds })))
 }
 
-/// `#COUNTER UNIX_NANOS xxx…`, of `size` bytes where counter and time leave room.
-fn data(counter: u64, size: usize) -> String {
-    // A clock before 1970 is no reason to fail.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-    let mut data = format!("#{counter} {now}");
-    if data.len() < size {
-        data.push(' ');
-        data.extend(std::iter::repeat_n('x', size - data.len()));
-    }
-    data
-}
-
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+    use ssehub::ConnectRequest;
+
     use super::*;
 
-    #[test]
-    fn data_has_exactly_the_size_that_was_asked_for() {
-        for size in [24, 25, 26, 100, 4096] {
-            let data = data(7, size);
-            assert_eq!(data.len(), size);
-            let mut fields = data.split(' ');
-            assert_eq!(fields.next(), Some("#7"));
-            assert!(fields.next().unwrap().parse::<u128>().unwrap() > 1_700_000_000_000_000_000);
-        }
-    }
-
-    #[test]
-    fn a_small_size_still_tells_counter_and_time() {
-        assert_eq!(data(0, 3).split(' ').count(), 2);
+    fn order(query: &str) -> Result<Order, Answer> {
+        parse(&mut Query::parse(Some(query)).unwrap(), 1024)
     }
 
     #[test]
@@ -130,12 +82,50 @@ mod tests {
             "rate=nan",
             "rate=inf",
             "users=0",
+            "groups=0",
             "users=2&to=all",
+            "groups=2&to=all",
+            "users=2&groups=2",
             "to=nobody",
             "count=1000000&rate=0.01",
         ] {
-            let refused = Order::parse(&mut Query::parse(Some(bad)).unwrap(), 1024);
-            assert_eq!(refused.err().map(|answer| answer.status), Some(400), "{bad}");
+            assert_eq!(order(bad).err().map(|answer| answer.status), Some(400), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refusal_tells_what_excludes_what() {
+        let answer = order("users=2&groups=2").unwrap_err();
+        assert!(answer.body.contains("to, users and groups exclude each other"), "{}", answer.body);
+    }
+
+    /// The counters that a connection gets of what is published, in order.
+    async fn counters(request: ConnectRequest, query: &str) -> Vec<u64> {
+        let hub = Hub::builder().build().unwrap();
+        let mut connection = hub.connect(request).unwrap();
+        publish(&hub, &order(query).unwrap()).await.unwrap();
+        // It comes behind everything published, so that nothing has to be waited for that may not come.
+        hub.send_to_all(Event::message("end")).await.unwrap();
+        let mut text = String::new();
+        while !text.contains("data: end") {
+            let bytes = connection.next().await.unwrap();
+            text.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: #")?.split(' ').next());
+        data.map(|counter| counter.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn users_and_groups_take_turns_and_count_for_themselves() {
+        let user = |id| ConnectRequest::new().user(id);
+        let group = |name| ConnectRequest::new().group(name);
+        assert_eq!(counters(user("1"), "count=8&users=3").await, [0, 1, 2]);
+        assert_eq!(counters(user("2"), "count=8&users=3").await, [0, 1]);
+        assert_eq!(counters(user("3"), "count=8&users=3").await, [0_u64; 0]);
+        assert_eq!(counters(group("1"), "count=8&groups=3").await, [0, 1, 2]);
+        assert_eq!(counters(group("2"), "count=8&groups=3").await, [0, 1]);
+        assert_eq!(counters(user("1"), "count=8&groups=3").await, [0_u64; 0]);
+        assert_eq!(counters(group("1").group("0"), "count=5&groups=2").await, [0, 0, 1, 1, 2]);
+        assert_eq!(counters(user("1"), "count=3").await, [0, 1, 2]);
     }
 }
