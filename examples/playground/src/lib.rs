@@ -1,6 +1,6 @@
 //! The playground: every capability of the hub behind plain HTTP, in whichever framework is asked for.
 //!
-//! `ssehub-playground --framework axum|actix|rocket` is for trying the hub with `curl`, and for the tests and
+//! `ssehub-playground --framework axum|lean|actix|rocket` is for trying the hub with `curl`, and for the tests and
 //! benchmarks that meet each adapter as a browser does: over a socket. It vouches for whoever asks (`?user=`), so
 //! it is **no server for real users**. It holds no delivery logic: `api` says what each request does, the three
 //! `front` ends carry requests to it, and `GET /events` is theirs alone, by way of their adapter.
@@ -54,7 +54,8 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), String> {
     match options.framework {
-        Framework::Axum => front::axum::run(options),
+        Framework::Axum => front::axum::run(options, front::axum::Loop::Axum),
+        Framework::Lean => front::axum::run(options, front::axum::Loop::Lean),
         Framework::Actix => front::actix::run(options),
         Framework::Rocket => front::rocket::run(options),
     }

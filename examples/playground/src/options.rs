@@ -10,7 +10,7 @@ use ssehub::{BuildError, History, Hub};
 
 use crate::lifecycle::Lifecycle;
 
-/// Every capability of ssehub behind plain HTTP, in one of three frameworks.
+/// Every capability of ssehub behind plain HTTP, in the framework of your choice.
 ///
 /// It believes whoever asks (?user=), so it is for trying and testing only.
 #[derive(Debug, Parser)]
@@ -68,7 +68,10 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Framework {
+    /// `axum::serve`.
     Axum,
+    /// The same axum router on `ssehub_axum::lean::serve`.
+    Lean,
     Actix,
     Rocket,
 }

@@ -39,7 +39,7 @@ impl Capabilities {
     pub fn of(framework: Framework) -> Self {
         use Notice::{AtOnce, AtWrite};
         match framework {
-            Framework::Axum => Self {
+            Framework::Axum | Framework::Lean => Self {
                 fin: AtOnce,
                 reset: AtOnce,
                 half_close: AtOnce,

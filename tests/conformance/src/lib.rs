@@ -36,6 +36,9 @@ macro_rules! conformance {
         mod axum {
             $crate::conformance!(@cases Axum, $before; $($cases)*);
         }
+        mod lean {
+            $crate::conformance!(@cases Lean, $before; $($cases)*);
+        }
         mod actix {
             $crate::conformance!(@cases Actix, $before; $($cases)*);
         }

@@ -17,11 +17,13 @@ use crate::{
     wait::{PATIENCE, until},
 };
 
-/// The frameworks that there is an adapter for.
+/// The servers that there is an adapter for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framework {
     /// axum, on hyper.
     Axum,
+    /// axum's router on the adapter's own loop, on hyper.
+    Lean,
     /// actix-web, on its own HTTP/1.
     Actix,
     /// Rocket, on hyper with a task between.
@@ -33,6 +35,7 @@ impl Framework {
     pub fn name(self) -> &'static str {
         match self {
             Self::Axum => "axum",
+            Self::Lean => "lean",
             Self::Actix => "actix",
             Self::Rocket => "rocket",
         }

@@ -6,7 +6,6 @@ use actix_web::http::header::{ALLOW, CONTENT_LENGTH};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{App, Either, HttpRequest, HttpResponse, HttpServer, Responder};
 use ssehub_actix::{SseError, SseRequest, SseResponse};
-use tokio::runtime::Builder;
 
 use crate::answer::Answer;
 use crate::api;
@@ -20,10 +19,7 @@ const MAX_CONNECTIONS_PER_WORKER: usize = 1_000_000;
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     // actix starts a thread and a runtime for each worker itself.
-    let runtime = super::runtime(Builder::new_current_thread(), options)?;
-    let served = runtime.block_on(serve(options));
-    runtime.shutdown_background();
-    served
+    super::run(super::runtime(1)?, serve(options))
 }
 
 async fn serve(options: &Options) -> Result<(), String> {

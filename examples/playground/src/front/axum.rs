@@ -1,4 +1,6 @@
-//! The playground on axum: HTTP/1.1 and HTTP/2 without TLS.
+//! The playground on axum: HTTP/1.1 and HTTP/2 without TLS, in axum's own loop or in the adapter's lean one.
+
+use std::future::IntoFuture;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -9,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ssehub_axum::{SseError, SseRequest, SseResponse, lean};
 use tokio::net::TcpListener;
-use tokio::runtime::Builder;
 
 use crate::answer::Answer;
 use crate::api;
@@ -17,15 +18,18 @@ use crate::options::Options;
 use crate::stop::{Stop, end_streams};
 use crate::{Playground, announce, stream};
 
-/// Serves until it is told to stop.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let runtime = super::runtime(Builder::new_multi_thread(), options)?;
-    let served = runtime.block_on(serve(options));
-    runtime.shutdown_background();
-    served
+/// What runs the router.
+pub(crate) enum Loop {
+    Axum,
+    Lean,
 }
 
-async fn serve(options: &Options) -> Result<(), String> {
+/// Serves until it is told to stop.
+pub(crate) fn run(options: &Options, server: Loop) -> Result<(), String> {
+    super::run(super::runtime(options.workers())?, serve(options, server))
+}
+
+async fn serve(options: &Options, server: Loop) -> Result<(), String> {
     let stop = Stop::on_signals().map_err(|error| error.to_string())?;
     let playground = Playground::new(options)?;
     let hub = playground.hub.clone();
@@ -36,9 +40,12 @@ async fn serve(options: &Options) -> Result<(), String> {
 
     let listener = TcpListener::from_std(super::listen(options)?).map_err(|error| error.to_string())?;
     announce(listener.local_addr().map_err(|error| error.to_string())?)?;
-    let server = lean::serve(listener, router, end_streams(stop.clone(), hub));
-    stop.bound(server).await;
-    Ok(())
+    let streams = end_streams(stop.clone(), hub);
+    let served = match server {
+        Loop::Axum => stop.bound(axum::serve(listener, router).with_graceful_shutdown(streams).into_future()).await,
+        Loop::Lean => stop.bound(lean::serve(listener, router, streams)).await.map(Ok),
+    };
+    served.unwrap_or(Ok(())).map_err(|error| error.to_string())
 }
 
 async fn events(

@@ -14,7 +14,6 @@ use rocket::response::{self, Responder, Response};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::{Build, Data, Request, Rocket, State, catch, catchers, get, post, routes};
 use ssehub_rocket::{SseError, SseHub, SseRequest, SseResponse};
-use tokio::runtime::Builder;
 use tokio::time::sleep;
 use tokio_util::io::ReaderStream;
 
@@ -29,10 +28,7 @@ const LET_TASKS_END: Duration = Duration::from_millis(100);
 
 /// Serves until it is told to stop.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let runtime = super::runtime(Builder::new_multi_thread(), options)?;
-    let served = runtime.block_on(serve(options));
-    runtime.shutdown_background();
-    served
+    super::run(super::runtime(options.workers())?, serve(options))
 }
 
 async fn serve(options: &Options) -> Result<(), String> {
