@@ -32,11 +32,21 @@ impl Ask<'_> {
     }
 }
 
-/// Connects to `server` and asks. The `nth` connection chooses the source address.
+/// Connects to `server` and asks.
+pub(crate) fn request(server: SocketAddr, nth: u64, ask: Ask<'_>) -> Result<OwnedFd> {
+    let socket = connect(server, nth)?;
+    let request = ask.request(server);
+    // The connection is new: it has room for all of it, or it is broken.
+    let sent = send(&socket, request.as_bytes(), SendFlags::NOSIGNAL).context("the request was not sent")?;
+    ensure!(sent == request.len(), "the request was sent in part only");
+    Ok(socket)
+}
+
+/// Connects to `server`. Which connection it is, chooses the source address.
 ///
 /// The loopback network is 127.0.0.0/8: each of its addresses has ports of its own. The first connections are left to
 /// Linux, which unlike `bind` uses ports again whose last connection has just ended.
-pub(crate) fn request(server: SocketAddr, nth: u64, ask: Ask<'_>) -> Result<OwnedFd> {
+pub(crate) fn connect(server: SocketAddr, nth: u64) -> Result<OwnedFd> {
     let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).context("no socket")?;
     if server.ip() == Ipv4Addr::LOCALHOST && nth >= PER_SOURCE {
@@ -44,10 +54,6 @@ pub(crate) fn request(server: SocketAddr, nth: u64, ask: Ask<'_>) -> Result<Owne
         bind(&socket, &SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0)).context("no source address")?;
     }
     connect_to(&socket, &server).with_context(|| format!("no connection to {server}"))?;
-    let request = ask.request(server);
-    // The connection is new: it has room for all of it, or it is broken.
-    let sent = send(&socket, request.as_bytes(), SendFlags::NOSIGNAL).context("the request was not sent")?;
-    ensure!(sent == request.len(), "the request was sent in part only");
     Ok(socket)
 }
 

@@ -1,24 +1,25 @@
-//! One thread and one epoll instance that hold all streams, and the request to publish beside them.
+//! One thread and one epoll instance that hold all streams, and the requests to publish beside them.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
+use ssehub_order::Order;
 
 use crate::connect::{Ask, request};
-use crate::response::Response;
+use crate::publish::{How, Publisher};
 use crate::shape::Shape;
 use crate::share::Progress;
 use crate::stream::{Counts, Stream};
 use crate::times::{Times, now};
 
-/// What the request to publish is called among the sockets; streams are called by their number.
-const PUBLISHER: u64 = u64::MAX;
+/// What the first request to publish is called among the sockets; streams are called by their number.
+const PUBLISHER: u64 = 1 << 32;
 
 /// Streams that may wait for their answer at a time: fewer than any server's backlog.
 const OPENING: u64 = 64;
@@ -38,30 +39,25 @@ pub(crate) struct Generator {
     shape: Shape,
     epoll: OwnedFd,
     streams: Vec<Stream>,
-    publisher: Option<Publisher>,
+    how: How,
+    /// Requests to publish; none where it has been answered.
+    publishers: Vec<Option<Publisher>>,
     pub(crate) counts: Counts,
     pub(crate) times: Times,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
 }
 
-/// The request to publish, until it is answered.
-#[derive(Debug)]
-struct Publisher {
-    socket: OwnedFd,
-    response: Response,
-    body: Vec<u8>,
-}
-
 impl Generator {
     /// For `streams` streams, which are not open yet; `continued` ones remember where they are.
-    pub(crate) fn new(server: SocketAddr, shape: Shape, streams: u64, continued: bool) -> Result<Self> {
+    pub(crate) fn new(server: SocketAddr, shape: Shape, how: How, streams: u64, continued: bool) -> Result<Self> {
         Ok(Self {
             server,
             shape,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             streams: (0..streams).map(|nth| Stream::new(shape.share(nth, streams), continued)).collect(),
-            publisher: None,
+            how,
+            publishers: Vec::new(),
             counts: Counts::default(),
             times: Times::new(0)?,
             events: Vec::with_capacity(1024),
@@ -116,43 +112,51 @@ impl Generator {
         Ok(())
     }
 
-    /// Forgets what came before, and asks the server to publish `events`; `options` is the rest of the query. Tells how
-    /// many deliveries are to come: to all streams, or to those that are not deaf.
-    pub(crate) fn publish(&mut self, events: u64, options: &str, times: Times, deaf: bool) -> Result<u64> {
-        ensure!(self.publisher.is_none(), "the server has not answered the last request to publish");
+    /// Forgets what came before, and has the server publish `order`, in as many parts at a time as there are
+    /// `publishers`. Tells how many deliveries are to come: to all streams, or to those that are not deaf.
+    pub(crate) fn publish(&mut self, order: &Order<()>, publishers: u64, times: Times, deaf: bool) -> Result<u64> {
+        ensure!(!self.is_publishing(), "the server has not answered the last request to publish");
         self.counts = Counts { opened: self.counts.opened, ended: self.counts.ended, ..Counts::default() };
         self.times = times;
         let mut expected = 0;
         for (nth, stream) in (0..).zip(&mut self.streams) {
-            stream.progress = Progress::new(stream.share, events);
+            stream.progress = Progress::new(stream.share, order.count);
             if !(deaf && nth % 100 == DEAF) {
-                expected += stream.share.of(events);
+                expected += stream.share.of(order.count);
             }
         }
-        let streams = self.streams.len() as u64;
-        let path = format!("/publish?count={events}{}{options}", self.shape.receivers(streams));
-        let socket = request(self.server, streams, Ask::Publish { path: &path }).context("publish")?;
-        epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(PUBLISHER), epoll::EventFlags::IN)?;
-        self.publisher = Some(Publisher { socket, response: Response::default(), body: Vec::new() });
+        self.publishers.clear();
+        for nth in 0..publishers {
+            let part = Order { count: (order.count + nth) / publishers, ..order.clone() };
+            let publisher = Publisher::start(self.server, self.streams.len() as u64 + nth, &self.how, &part)?;
+            let name = epoll::EventData::new_u64(PUBLISHER + nth);
+            epoll::add(&self.epoll, &publisher, name, epoll::EventFlags::IN)?;
+            self.publishers.push(Some(publisher));
+        }
         Ok(expected)
     }
 
+    fn is_publishing(&self) -> bool {
+        self.publishers.iter().any(Option::is_some)
+    }
+
     /// Reads until `expected` deliveries have come and the request to publish is answered, until `deadline`, or until
-    /// that is answered and nothing has come for `quiet`. Tells when the last delivery came.
+    /// that is answered and nothing has come for `quiet`. Tells when the last delivery came, or where none is expected
+    /// when the answer did.
     pub(crate) fn until_received(&mut self, expected: u64, deadline: Instant, quiet: Duration) -> Result<Instant> {
         let mut latest = Instant::now();
         let mut last_delivery = latest;
-        while self.counts.received < expected || self.publisher.is_some() {
+        while self.counts.received < expected || self.is_publishing() {
             let before = self.counts.received;
             let something = self.read()?;
             let now = Instant::now();
             if something {
                 latest = now;
             }
-            if self.counts.received > before {
+            if self.counts.received > before || expected == 0 {
                 last_delivery = now;
             }
-            if now >= deadline || (self.publisher.is_none() && now - latest >= quiet) {
+            if now >= deadline || (!self.is_publishing() && now - latest >= quiet) {
                 break;
             }
         }
@@ -170,7 +174,8 @@ impl Generator {
 
     /// Waits a moment for something to come, and reads once from each socket that has it; `false` when nothing came.
     fn read(&mut self) -> Result<bool> {
-        let tick = Timespec::try_from(TICK)?;
+        let wait = self.due().map_or(TICK, |due| due.saturating_duration_since(Instant::now()).min(TICK));
+        let tick = Timespec::try_from(wait)?;
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&tick)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -178,11 +183,9 @@ impl Generator {
         let something = !self.events.is_empty();
         for event in self.events.drain(..) {
             let name = { event.data }.u64();
-            if name == PUBLISHER {
-                if let Some(publisher) = &mut self.publisher
-                    && publisher.read(&mut self.buffer)?
-                {
-                    self.publisher = None;
+            if let Some(nth) = name.checked_sub(PUBLISHER) {
+                if let Some(publisher) = usize::try_from(nth).ok().and_then(|nth| self.publishers.get_mut(nth)) {
+                    go_on(publisher, true, &mut self.buffer)?;
                 }
                 continue;
             }
@@ -200,28 +203,24 @@ impl Generator {
             let taken = stream.take(bytes, now(), &mut self.counts, &mut self.times);
             taken.map_err(|error| anyhow!("stream {name}: {error}"))?;
         }
+        for publisher in &mut self.publishers {
+            go_on(publisher, false, &mut self.buffer)?;
+        }
         Ok(something)
+    }
+
+    /// When the next event is to be posted.
+    fn due(&self) -> Option<Instant> {
+        self.publishers.iter().flatten().filter_map(Publisher::due).min()
     }
 }
 
-impl Publisher {
-    /// Reads what has come of the answer; `true` once it is there and says that all is published.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<bool> {
-        let length = match recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
-            Ok((length, _)) => length,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
-            Err(error) => return Err(anyhow!(error).context("publish")),
-        };
-        let bytes = buffer.get(..length).unwrap_or_default();
-        let taken = self.response.take(bytes, |content| self.body.extend_from_slice(content));
-        taken.map_err(|error| anyhow!("publish: {error}"))?;
-        if length > 0 && !self.response.has_ended() {
-            return Ok(false);
-        }
-        match self.response.status() {
-            Some(200) => Ok(true),
-            Some(status) => bail!("publish: status {status}: {}", String::from_utf8_lossy(&self.body)),
-            None => bail!("publish: the connection ended without an answer"),
-        }
+/// Lets a request to publish go on; once it is done, it is none.
+fn go_on(publisher: &mut Option<Publisher>, ready: bool, buffer: &mut [u8]) -> Result<()> {
+    if let Some(request) = publisher
+        && request.go_on(ready, buffer)?
+    {
+        *publisher = None;
     }
+    Ok(())
 }

@@ -26,11 +26,19 @@ impl Body {
     }
 }
 
+/// The length of a body, as the head tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    Told(usize),
+    Untold,
+}
+
 /// A head that has come as a whole.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
     pub(crate) body: Body,
+    pub(crate) content: Length,
     /// Where the body begins.
     pub(crate) length: usize,
 }
@@ -45,11 +53,16 @@ impl Head {
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok());
         let status = status.ok_or("the response is not HTTP/1.1")?;
-        let chunked = lines.filter_map(|line| line.split_once(':')).any(|(name, value)| {
-            name.eq_ignore_ascii_case("transfer-encoding") && value.trim().eq_ignore_ascii_case("chunked")
-        });
+        let (mut chunked, mut content) = (false, Length::Untold);
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            if name.eq_ignore_ascii_case("transfer-encoding") {
+                chunked = value.trim().eq_ignore_ascii_case("chunked");
+            } else if name.eq_ignore_ascii_case("content-length") {
+                content = Length::Told(value.trim().parse().map_err(|_| "a length that is no number")?);
+            }
+        }
         let body = if chunked { Body::Chunked(Chunked::default()) } else { Body::Plain };
-        Ok(Some(Self { status, body, length: end + 4 }))
+        Ok(Some(Self { status, body, content, length: end + 4 }))
     }
 }
 
@@ -75,6 +88,14 @@ mod tests {
         let (mut body, mut content) = (head.body, Vec::new());
         assert_eq!(body.decode(b"5\r\n", |bytes| content.extend_from_slice(bytes)), Ok(false));
         assert_eq!(content, b"5\r\n");
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_read_where_it_is_told() {
+        let length = |told: &str| Head::parse(format!("HTTP/1.1 200 OK\r\n{told}\r\n").as_bytes());
+        let content = |told| length(told).unwrap().unwrap().content;
+        assert_eq!((content("Content-Length: 12\r\n"), content("")), (Length::Told(12), Length::Untold));
+        assert!(length("content-length: many\r\n").is_err());
     }
 
     #[test]

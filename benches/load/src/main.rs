@@ -5,12 +5,14 @@
 //! is measured. What is to come follows from the work, never from what came: a server that loses an event or sends
 //! one twice cannot look good. It prints one JSON object, a [`Report`](ssehub_load::Report).
 
+mod answers;
 mod chunked;
 mod connect;
 mod generator;
 mod head;
 mod options;
 mod process;
+mod publish;
 mod response;
 mod scan;
 mod shape;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 
 /// Prints the report; `false` when it is not flawless.
 fn run(options: &Options) -> Result<bool> {
+    options.check()?;
     if let Some(core) = options.cpu {
         let mut cores = CpuSet::new();
         anyhow::ensure!(core < CpuSet::MAX_CPU, "there is no core {core}");

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
+use ssehub_order::{Order, RATES};
 
+use crate::publish::{How, Template};
 use crate::shape::Shape;
 
 /// Opens many event streams to one server, has it publish, and tells as JSON what came and what it cost.
@@ -22,15 +25,15 @@ pub(crate) struct Options {
     /// The server's process; its descendants are counted with it.
     #[arg(long)]
     pub(crate) pid: u32,
-    /// Streams to open.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    /// Streams to open. Each work has some but `commit`, which has none.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100_000))]
     pub(crate) streams: u64,
     /// Events to publish.
     #[arg(long, value_name = "E", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) events: u64,
     /// Bytes of data in each event.
-    #[arg(long, value_name = "BYTES", default_value_t = 96, value_parser = clap::value_parser!(u64).range(32..=1_000_000))]
-    pub(crate) size: u64,
+    #[arg(long, value_name = "BYTES", default_value_t = 96, value_parser = size)]
+    size: usize,
     /// Events a second; as fast as the server takes them where it is absent, but paced work always has a rate.
     #[arg(long, value_name = "R", default_value_if("work", "paced", "20"), value_parser = rate)]
     pub(crate) rate: Option<f64>,
@@ -41,6 +44,15 @@ pub(crate) struct Options {
     /// i mod K) or many-groups:G (each stream is in all of G groups).
     #[arg(long)]
     shape: Option<Shape>,
+    /// How the server is made to publish.
+    #[arg(long, value_enum, value_name = "HOW", default_value = "endpoint")]
+    publish: Publish,
+    /// Where each event is posted; {target} stands for all, user:ID or group:NAME.
+    #[arg(long, value_name = "PATH", required_if_eq("publish", "post"))]
+    post_path: Option<Template>,
+    /// Requests to publish that are under way at a time, of the work `commit`; they share the events.
+    #[arg(long, value_name = "P", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) publishers: u64,
     /// Runs on this core only.
     #[arg(long, value_name = "CORE")]
     pub(crate) cpu: Option<usize>,
@@ -69,14 +81,47 @@ pub(crate) enum Work {
     Idle,
     /// Each event to one user, all while the streams are away; then all come back for what they missed.
     Replay,
+    /// Events that nobody receives.
+    Commit,
+}
+
+/// How a server can be made to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Publish {
+    /// One POST /publish tells how many events it is to make.
+    Endpoint,
+    /// One POST for each event.
+    Post,
 }
 
 impl Options {
+    /// Refuses what does not go together.
+    pub(crate) fn check(&self) -> Result<()> {
+        let commits = self.work == Work::Commit;
+        ensure!(commits == (self.streams == 0), "the work commit has no streams, and every other work has some");
+        ensure!(commits || self.publishers == 1, "only the work commit has more than one publisher");
+        Ok(())
+    }
+
+    /// How the server is made to publish.
+    pub(crate) fn how(&self) -> How {
+        match (self.publish, &self.post_path) {
+            (Publish::Post, Some(template)) => How::Posts(template.clone()),
+            _ => How::Endpoint,
+        }
+    }
+
+    /// `events` events, as fast as the server takes them.
+    pub(crate) fn order(&self, events: u64) -> Order<()> {
+        let receivers = self.shape().receivers(self.streams);
+        Order { receivers, count: events, size: self.size, rate: None }
+    }
+
     /// What each stream asks for.
     pub(crate) fn shape(&self) -> Shape {
         match (self.shape, self.work) {
             (Some(shape), _) => shape,
-            (None, Work::Burst | Work::Paced | Work::Slow | Work::Idle) => Shape::All,
+            (None, Work::Burst | Work::Paced | Work::Slow | Work::Idle | Work::Commit) => Shape::All,
             (None, Work::Targeted | Work::Replay) => Shape::User,
             (None, Work::Groups) => Shape::Group(self.groups),
         }
@@ -89,8 +134,13 @@ fn address(url: &str) -> Result<SocketAddr, String> {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| (0.001..=10_000_000.0).contains(rate));
+    let rate = text.parse().ok().filter(|rate| RATES.contains(rate));
     rate.ok_or_else(|| "wanted are events a second, 0.001 to 10000000".to_owned())
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size| (32..=1_000_000).contains(size));
+    size.ok_or_else(|| "wanted are bytes, 32 to 1000000".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -124,8 +174,31 @@ mod tests {
     }
 
     #[test]
+    fn only_the_work_commit_has_no_streams_and_several_publishers() {
+        let check = |line: &str| parse(line).unwrap().check();
+        for good in ["commit", "commit --publishers 4", "burst --streams 1"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["commit --streams 1", "burst", "burst --streams 0", "burst --streams 1 --publishers 2"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn events_are_posted_to_a_path_with_their_target() {
+        assert!(matches!(parse("burst --streams 1").unwrap().how(), How::Endpoint));
+        assert!(matches!(
+            parse("burst --streams 1 --publish post --post-path /a/{target}").unwrap().how(),
+            How::Posts(_)
+        ));
+        for bad in ["", " --post-path /a", " --post-path {target}"] {
+            assert!(parse(&format!("burst --streams 1 --publish post{bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
-        for bad in ["burst", "burst --streams 0", "rest --streams 1", "burst --streams 1 --rate 0", "burst --size 1"] {
+        for bad in ["rest --streams 1", "burst --streams 1 --rate 0", "burst --streams 1 --size 1"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(address("127.0.0.1:80").is_err());

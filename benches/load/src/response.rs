@@ -25,7 +25,7 @@ impl Response {
         match &mut self.0 {
             State::Head(head) => {
                 head.extend_from_slice(bytes);
-                let Some(Head { status, mut body, length }) = Head::parse(head)? else { return Ok(()) };
+                let Some(Head { status, mut body, length, .. }) = Head::parse(head)? else { return Ok(()) };
                 let ended = body.decode(head.get(length..).unwrap_or_default(), content)?;
                 self.0 = if ended { State::Ended(status) } else { State::Body(status, body) };
             }

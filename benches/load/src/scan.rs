@@ -1,7 +1,7 @@
 //! Event streams, scanned as they come for the events that `/publish` made.
 //!
-//! Such an event has one line of data, `#COUNTER UNIX_NANOS xxx…`. Other events and comments are passed over. An event
-//! counts at its empty line, as a browser counts it.
+//! Such an event has one line of data, `#COUNTER UNIX_NANOS xxx…`, or that within JSON, as some servers send whatever
+//! they are given. Other events and comments are passed over. An event counts at its empty line, as a browser counts it.
 
 use memchr::memchr;
 
@@ -81,10 +81,9 @@ impl Scanner {
     }
 }
 
-/// Reads `#COUNTER UNIX_NANOS`, behind at most one space.
+/// Reads `#COUNTER UNIX_NANOS` from where the `#` is.
 fn published(data: &[u8]) -> Option<Published> {
-    let data = data.strip_prefix(b" ").unwrap_or(data).strip_prefix(b"#")?;
-    let (counter, rest) = number(data)?;
+    let (counter, rest) = number(data.get(memchr(b'#', data)? + 1..)?)?;
     let (made, _) = number(rest.strip_prefix(b" ")?)?;
     Some(Published { counter, made })
 }
@@ -104,7 +103,7 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
 mod tests {
     use super::*;
 
-    const STREAM: &[u8] = b"retry: 3000\nid: 1-0-a\nevent: hub:connected\ndata: {\"connection\":\"#1 2\"}\n\n\
+    const STREAM: &[u8] = b"retry: 3000\nid: 1-0-a\nevent: hub:connected\ndata: {\"connection\":\"1 2\"}\n\n\
         : keep-alive\n\nid: 2-0-a\ndata: #0 1700000000000000001 xxx\n\n\
         id: 3-0-a\r\ndata:#1 1700000000000000002\r\n\r\ndata: # no number\n\ndata: #12 5\n\n";
 
@@ -124,6 +123,12 @@ mod tests {
         for cut in 1..STREAM.len() {
             assert_eq!(scan([&STREAM[..cut], &STREAM[cut..]]), all, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn data_within_json_is_found() {
+        assert_eq!(scan([&b"data: \"#3 17 xxx\"\n\n"[..]]), [(3, 17)]);
+        assert_eq!(scan([&b"data: {\"channel\":\"all\",\"payload\":\"#3 17 xxx\"}\n\n"[..]]), [(3, 17)]);
     }
 
     #[test]

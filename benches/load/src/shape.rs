@@ -1,6 +1,8 @@
-//! What the streams of a work ask for, and how the server is told to publish to them.
+//! What the streams of a work ask for, and whom the events are for.
 
 use std::str::FromStr;
+
+use ssehub_order::Receivers;
 
 use crate::share::Share;
 
@@ -42,19 +44,15 @@ impl Shape {
 
     /// How many targets the events go to in turn.
     pub(crate) fn targets(self, streams: u64) -> u64 {
-        match self {
-            Self::All => 1,
-            Self::User => streams,
-            Self::Group(groups) | Self::ManyGroups(groups) => groups,
-        }
+        self.receivers(streams).targets()
     }
 
-    /// How `/publish` is told whom the events are for.
-    pub(crate) fn receivers(self, streams: u64) -> String {
+    /// Whom the events are for.
+    pub(crate) fn receivers(self, streams: u64) -> Receivers<()> {
         match self {
-            Self::All => String::new(),
-            Self::User => format!("&users={streams}"),
-            Self::Group(groups) | Self::ManyGroups(groups) => format!("&groups={groups}"),
+            Self::All => Receivers::Same(()),
+            Self::User => Receivers::Users(streams),
+            Self::Group(groups) | Self::ManyGroups(groups) => Receivers::Groups(groups),
         }
     }
 }

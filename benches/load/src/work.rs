@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use ssehub_load::Report;
+use ssehub_order::Order;
 
 use crate::generator::Generator;
 use crate::options::{Options, Work};
@@ -13,6 +14,9 @@ use crate::times::Times;
 
 /// Events for each target before the measurement, so that caches are filled and each stream is known to be heard.
 const WARM_UP: u64 = 3;
+
+/// Where nobody receives them, this part of the events goes before, so that a server's history is in use.
+const WARM_UP_PART: u64 = 4;
 
 /// How long to read on once everything has come: what comes then is surplus.
 const LINGER: Duration = Duration::from_millis(200);
@@ -25,9 +29,9 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let rss_before = memory(options.pid)?;
     let meter = Meter::start(options.pid)?;
     let continued = options.work == Work::Replay;
-    let mut generator = Generator::new(options.url, options.shape(), options.streams, continued)?;
+    let mut generator = Generator::new(options.url, options.shape(), options.how(), options.streams, continued)?;
     let opening = generator.open()?;
-    let connects_per_second = options.streams as f64 / opening.as_secs_f64();
+    let connects_per_second = (options.streams > 0).then(|| options.streams as f64 / opening.as_secs_f64());
     let (events, expected, cost) = if options.work == Work::Idle {
         let cost = meter.stop(opening)?;
         generator.linger(IDLE)?;
@@ -42,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     Ok(Report {
         work: format!("{:?}", options.work).to_lowercase(),
         streams: options.streams,
-        publishers: 1,
+        publishers: options.publishers,
         events,
         deliveries: counts.received,
         expected,
@@ -56,15 +60,18 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
         own_busy: cost.own as f64 / cost.wall.as_nanos().max(1) as f64,
         server_rss_before: rss_before,
         server_rss_after: memory(options.pid)?,
-        connects_per_second: Some(connects_per_second),
+        connects_per_second,
         latency_ns: generator.times.latency(),
         last_receiver_ns: generator.times.last_receiver()?,
     })
 }
 
 fn warm_up(options: &Options, generator: &mut Generator) -> Result<()> {
-    let events = WARM_UP * options.shape().targets(options.streams);
-    let expected = generator.publish(events, &format!("&size={}", options.size), Times::new(0)?, false)?;
+    let events = match options.work {
+        Work::Commit => options.events.div_ceil(WARM_UP_PART),
+        _ => WARM_UP * options.shape().targets(options.streams),
+    };
+    let expected = generator.publish(&options.order(events), options.publishers, Times::new(0)?, false)?;
     generator.until_received(expected, Instant::now() + options.deadline, options.quiet)?;
     let received = generator.counts.received;
     ensure!(received == expected, "only {received} of {expected} events came while the server was warmed up");
@@ -77,17 +84,14 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
     if slow {
         generator.make_deaf()?;
     }
-    let timed = if options.work == Work::Paced { options.events } else { 0 };
+    let timed = if options.rate.is_some() { options.events } else { 0 };
     let times = Times::new(usize::try_from(timed).context("too many events")?)?;
-    let (rate, due) = match options.rate {
-        Some(rate) => (format!("&rate={rate}"), Duration::try_from_secs_f64(options.events as f64 / rate)?),
-        None => (String::new(), Duration::ZERO),
-    };
+    let order = Order { rate: options.rate, ..options.order(options.events) };
     let meter = Meter::start(options.pid)?;
     let started = Instant::now();
-    let query = format!("&size={}{rate}", options.size);
-    let expected = generator.publish(options.events, &query, times, slow)?;
-    let last = generator.until_received(expected, started + due + options.deadline, options.quiet)?;
+    let due = order.due(started, options.events).unwrap_or(started);
+    let expected = generator.publish(&order, options.publishers, times, slow)?;
+    let last = generator.until_received(expected, due + options.deadline, options.quiet)?;
     let cost = meter.stop(last - started)?;
     generator.linger(LINGER)?;
     Ok((expected, cost))
@@ -97,7 +101,7 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
 /// what it cost from the first connection on.
 fn replayed(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)> {
     generator.close();
-    let expected = generator.publish(options.events, &format!("&size={}", options.size), Times::new(0)?, false)?;
+    let expected = generator.publish(&options.order(options.events), 1, Times::new(0)?, false)?;
     generator.until_received(0, Instant::now() + options.deadline, options.quiet)?;
     generator.linger(LINGER)?;
     let meter = Meter::start(options.pid)?;

@@ -1,8 +1,9 @@
-//! The load generator against servers: the floor, of which everything comes, one that makes a chosen mistake, and one
-//! that can replay.
+//! The load generator against servers: the floor, of which everything comes, one that makes a chosen mistake, one
+//! that can replay, and one to which each event is posted.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod faulty;
+mod posted;
 mod retaining;
 
 use std::net::{SocketAddr, TcpListener};
@@ -52,6 +53,9 @@ fn every_work_receives_from_the_floor_what_it_expects() {
         ("targeted --streams 10 --events 205", 205),
         ("groups --streams 10 --groups 5 --events 200", 400),
         ("groups --streams 3 --shape many-groups:7 --events 100", 300),
+        ("groups --streams 1 --shape many-groups:1000 --events 3000", 3000),
+        ("commit --events 1000", 0),
+        ("commit --events 1000 --publishers 4", 0),
         ("idle --streams 10", 0),
     ];
     for batch in [1, 64] {
@@ -143,6 +147,44 @@ fn an_event_that_is_not_replayed_is_found() {
     let (status, text) = load("replay --streams 5 --events 50", retaining::start(1));
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &5.into(), &5.into()), "{text}");
+}
+
+/// What makes the load generator post each event.
+const POST: &str = "--publish post --post-path /pub/{target}";
+
+#[test]
+fn events_can_be_posted_one_by_one() {
+    let server = posted::start("");
+    for (line, expected) in [
+        ("burst --streams 5 --events 500", 2500),
+        ("targeted --streams 7 --events 500", 500),
+        ("burst --streams 2 --events 3 --size 300000", 6),
+        ("commit --events 500 --publishers 3", 0),
+    ] {
+        let report = flawless(&format!("{line} {POST}"), server);
+        assert_eq!((&report["expected"], &report["deliveries"]), (&expected.into(), &expected.into()), "{line}");
+    }
+}
+
+#[test]
+fn posts_keep_the_rate() {
+    let report = flawless(&format!("paced --streams 2 --events 11 --rate 100 {POST}"), posted::start(""));
+    // The last of eleven events at 100 a second is made 100 ms after the first.
+    assert!((100e6..1e9).contains(&report["wall_ns"].as_f64().unwrap()), "{report}");
+}
+
+#[test]
+fn one_posted_event_that_is_lost_is_found() {
+    // Only the measured events get as far as that: the first three are for warming up.
+    let (status, text) = load(&format!("burst --streams 3 --events 20 {POST}"), posted::start("#7 "));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &3.into(), &3.into()), "{text}");
+}
+
+#[test]
+fn a_server_that_takes_no_posts_is_no_result() {
+    let line = "burst --streams 1 --publish post --post-path /elsewhere/{target}";
+    assert_eq!(load(line, posted::start("")), (Some(2), "load: publish: status 501: not here\n".to_owned()));
 }
 
 #[test]
