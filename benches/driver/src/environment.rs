@@ -13,7 +13,8 @@ pub(crate) struct Environment {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
-    pub(crate) rustc: String,
+    /// Of the compiler, and of what peers run on.
+    pub(crate) versions: Vec<String>,
     /// With ` and changes` where files differ from it.
     pub(crate) commit: String,
     /// What asks for these figures.
@@ -30,11 +31,18 @@ impl Environment {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
                 .map_or_else(|_| unknown(), |kernel| format!("Linux {}", kernel.trim())),
-            rustc: output("rustc", &["--version"]).unwrap_or_else(unknown),
+            versions: versions(),
             commit: if changes.is_some_and(|changes| !changes.is_empty()) { commit + " and changes" } else { commit },
             command,
         }
     }
+}
+
+fn versions() -> Vec<String> {
+    let rustc = output("rustc", &["--version"]).unwrap_or_else(|| format!("rustc {UNKNOWN}"));
+    let node = output("node", &["--version"]).map(|version| format!("node {version}"));
+    let nchan = output("dpkg-query", &["--show", "--showformat", "${Package} ${Version}", "libnginx-mod-nchan"]);
+    [Some(rustc), node, nchan].into_iter().flatten().collect()
 }
 
 fn processor() -> Option<String> {

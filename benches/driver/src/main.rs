@@ -1,31 +1,42 @@
 //! `bench`: the benchmark. It starts one subject after the other, has `load` measure each, and compares them.
 //!
-//! A subject is pinned to one core and the load generator to another. Subjects are interleaved: each repetition
-//! measures all of them before the next begins, so that what the machine does meanwhile meets all alike. Figures are
-//! medians over the repetitions with their spread, and ratios to the floors of the same repetition: bare programs
+//! A subject is pinned to one core and the load generator to another. Repetitions are interleaved: each measures all
+//! works with all subjects before the next begins, so that what the machine does meanwhile meets all alike. Figures
+//! are medians over the repetitions with their spread, and ratios to the floors of the same repetition: bare programs
 //! that write the same bytes to the same sockets and have no hub.
 //!
 //! `cargo xtask bench` builds what this needs and runs it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser};
 
+use crate::growth::Growth;
 use crate::results::Results;
+use crate::run::{Job, Runner};
 use crate::subject::{SUBJECTS, Subject};
+use crate::sweep::{SWEEPS, Sweep};
 use crate::work::{WORKS, Work};
 
+mod detail;
+mod document;
 mod environment;
-mod measured;
+mod glance;
+mod growth;
+mod metric;
+mod outcome;
 mod page;
+mod plot;
 mod process;
 mod results;
 mod run;
 mod stats;
 mod subject;
+mod sweep;
 mod table;
 mod work;
 
@@ -58,15 +69,28 @@ struct Extent {
     /// A few minutes: fewer works and events, the floors and ssehub.
     #[arg(long)]
     quick: bool,
-    /// Everything, the peers too.
+    /// Everything: the peers and the sweeps, too.
     #[arg(long)]
     full: bool,
+    /// The sweeps alone: how costs grow with what a server holds.
+    #[arg(long)]
+    sweep: bool,
+}
+
+impl Extent {
+    fn option(self) -> &'static str {
+        match self {
+            Self { full: true, .. } => "--full",
+            Self { sweep: true, .. } => "--sweep",
+            _ => "--quick",
+        }
+    }
 }
 
 impl Options {
     fn works(&self) -> Vec<&'static Work> {
         let meant = |work: &&Work| match self.only.as_slice() {
-            [] => self.extent.full || work.quick_events.is_some(),
+            [] => self.extent.full || (self.extent.quick && work.quick_events.is_some()),
             only => only.iter().any(|name| name == work.name),
         };
         WORKS.iter().filter(meant).collect()
@@ -74,15 +98,29 @@ impl Options {
 
     fn subjects(&self) -> Vec<&'static Subject> {
         let meant = |subject: &&Subject| match self.subjects.as_slice() {
-            [] => self.extent.full || !subject.is_peer(),
+            [] => self.extent.full || subject.is_quick(),
             names => names.iter().any(|name| name == subject.name),
         };
         SUBJECTS.iter().filter(meant).collect()
     }
 
+    /// Works alone leave the sweeps out.
+    fn sweeps(&self) -> bool {
+        self.extent.sweep || (self.extent.full && self.only.is_empty())
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        let subjects = self.subjects();
+        let job = |work: &'static Work| Job {
+            work,
+            subjects: subjects.iter().copied().filter(|subject| work.suits(subject)).collect(),
+        };
+        self.works().into_iter().map(job).collect()
+    }
+
     /// What one types to measure the same again; where results are written to is left out.
     fn command_line(&self) -> String {
-        let mut command = format!("cargo xtask bench --{}", if self.extent.full { "full" } else { "quick" });
+        let mut command = format!("cargo xtask bench {}", self.extent.option());
         for (option, names) in [(" --only ", &self.only), (" --subjects ", &self.subjects)] {
             if !names.is_empty() {
                 command += option;
@@ -112,16 +150,23 @@ fn main() -> ExitCode {
 
 /// Measures, prints and writes; returns what makes the run a failure.
 fn bench(options: &Options) -> Result<Vec<String>> {
-    let subjects = options.subjects();
-    let runner = run::Runner::new(options.repeat, options.extent.full)?;
+    let started = Instant::now();
+    let runner = Runner::new(options.repeat, !options.extent.quick)?;
     let environment = environment::Environment::read(options.command_line());
-    let mut works = Vec::new();
-    for work in options.works() {
-        works.push(runner.work(work, &subjects));
+    let mut jobs = options.jobs();
+    let ordinary = jobs.len();
+    if options.sweeps() {
+        jobs.extend(SWEEPS.iter().flat_map(Sweep::jobs));
     }
-    let results = Results { environment, repeat: options.repeat, works };
+    let mut works = runner.run(&jobs);
+    let mut swept = works.split_off(ordinary).into_iter();
+    let sweeps =
+        if options.sweeps() { SWEEPS.iter().map(|sweep| sweep.results(&mut swept)).collect() } else { Vec::new() };
+    let growth = Growth::of(&works);
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    let results = Results { environment, repeat: options.repeat, minutes, works, growth, sweeps };
 
-    println!("\n{}", table::plain(&results));
+    println!("\n{}", document::plain(&results));
     if let Some(file) = &options.json {
         let json = serde_json::to_string_pretty(&results)?;
         std::fs::write(file, json + "\n").with_context(|| format!("could not write {}", file.display()))?;
@@ -148,15 +193,31 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_either_quick_or_full() {
+    fn a_run_has_one_extent() {
         assert!(parse("bench").is_err());
         assert!(parse("bench --quick --full").is_err());
         assert!(parse("bench --quick").is_ok());
     }
 
     #[test]
+    fn sweeps_are_part_of_a_full_run_and_a_run_of_their_own() {
+        assert!(parse("bench --full").unwrap().sweeps());
+        assert!(!parse("bench --full --only burst-1k").unwrap().sweeps());
+        let sweep = parse("bench --sweep").unwrap();
+        assert!(sweep.sweeps() && sweep.works().is_empty());
+        assert!(!parse("bench --quick").unwrap().sweeps());
+    }
+
+    #[test]
+    fn a_work_is_done_by_those_who_can() {
+        let jobs = parse("bench --full --only idle-10k,replay --subjects floor-1,axum,bare-axum").unwrap().jobs();
+        let named = |job: &Job| job.subjects.iter().map(|subject| subject.name).collect::<Vec<_>>();
+        assert_eq!(jobs.iter().map(named).collect::<Vec<_>>(), [vec!["floor-1", "axum", "bare-axum"], vec!["axum"]]);
+    }
+
+    #[test]
     fn a_quick_run_leaves_the_peers_out_unless_they_are_asked_for() {
-        assert!(parse("bench --quick").unwrap().subjects().iter().all(|subject| !subject.is_peer()));
+        assert!(parse("bench --quick").unwrap().subjects().iter().all(|subject| subject.is_quick()));
         let asked = parse("bench --quick --subjects floor-1,peer-axum").unwrap().subjects();
         assert_eq!(asked.iter().map(|subject| subject.name).collect::<Vec<_>>(), ["floor-1", "peer-axum"]);
         assert_eq!(parse("bench --full").unwrap().subjects().len(), SUBJECTS.len());

@@ -11,8 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::outcome::Fault;
+use crate::subject::MISSING;
 
 /// How long a server may take until it accepts connections.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -44,14 +47,15 @@ impl Cores {
     }
 }
 
-/// Lets this process, and what it starts, open as many files as it may: each stream is one.
+/// Lets this process, and what it starts, open as many files as it may: each stream is one. Tells how many that is.
 ///
 /// # Errors
 /// The system refuses.
-pub(crate) fn open_many_files() -> Result<()> {
+pub(crate) fn open_many_files() -> Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-        .context("could not raise the limit of files")
+        .context("could not raise the limit of files")?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
 /// A running program; it is killed when this goes.
@@ -68,12 +72,15 @@ impl Process {
     /// # Errors
     /// It isn't there, or can't be started.
     pub(crate) fn start(name: &str, args: &[String], core: usize) -> Result<Self> {
-        let program = beside_this(name)?;
+        let mut command = Command::new(beside_this(name)?);
+        command.args(args);
+        Self::spawn(command, core).with_context(|| format!("could not start {name}"))
+    }
+
+    fn spawn(mut command: Command, core: usize) -> Result<Self> {
         let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-        let mut command = Command::new(&program);
-        command.args(args).stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-        let child =
-            on_core(core, || command.spawn())?.with_context(|| format!("could not start {}", program.display()))?;
+        command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+        let child = on_core(core, || command.spawn())??;
         Ok(Self { child, stdout, stderr })
     }
 
@@ -84,20 +91,21 @@ impl Process {
     /// The address that a server prints when it accepts connections.
     ///
     /// # Errors
-    /// It ended, or it takes too long.
-    pub(crate) fn listening(&mut self) -> Result<String> {
+    /// It lacks something to run with, it ended otherwise, or it takes too long.
+    pub(crate) fn listening(&mut self) -> Result<String, Fault> {
         let deadline = Instant::now() + START_WITHIN;
         loop {
             if let Some(url) = listening_line(&read(&self.stdout)?) {
                 return Ok(url.to_owned());
             }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(self.failure(status));
+            match self.ended()? {
+                Some(status) if status.code() == Some(MISSING) => return Err(Fault::Missing(self.last_words())),
+                Some(status) => return Err(self.failure(status).into()),
+                None if Instant::now() > deadline => {
+                    return Err(anyhow!("it printed no address within {START_WITHIN:?}").into());
+                }
+                None => thread::sleep(LOOK_EVERY),
             }
-            if Instant::now() > deadline {
-                bail!("it printed no address within {START_WITHIN:?}");
-            }
-            thread::sleep(LOOK_EVERY);
         }
     }
 
@@ -106,23 +114,49 @@ impl Process {
     /// # Errors
     /// It takes longer than `limit`.
     pub(crate) fn finish(&mut self, limit: Duration) -> Result<(ExitStatus, String)> {
+        match self.wait(limit)? {
+            Some(status) => Ok((status, read(&self.stdout)?)),
+            None => bail!("it did not end within {limit:?}"),
+        }
+    }
+
+    /// Asks it to end with SIGTERM, and returns how it ended; none if it did not within `limit`.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn stop(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        if let Some(status) = self.ended()? {
+            return Ok(Some(status));
+        }
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("could not send SIGTERM")?;
+        self.wait(limit)
+    }
+
+    /// How it ended; none if it did not within `limit`.
+    fn wait(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + limit;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok((status, read(&self.stdout)?));
-            }
-            if Instant::now() > deadline {
-                bail!("it did not end within {limit:?}");
+            let status = self.ended()?;
+            if status.is_some() || Instant::now() > deadline {
+                return Ok(status);
             }
             thread::sleep(LOOK_EVERY);
         }
     }
 
-    /// What it wrote last to say why it ended like that.
+    fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("could not ask whether it has ended")
+    }
+
+    /// Why it ended like that, as it says itself.
     pub(crate) fn failure(&self, status: ExitStatus) -> anyhow::Error {
+        anyhow!("{status}: {}", self.last_words())
+    }
+
+    fn last_words(&self) -> String {
         let said = read(&self.stderr).unwrap_or_default();
         let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        anyhow!("{status}: {}", last.unwrap_or("it did not say why"))
+        last.unwrap_or("it did not say why").to_owned()
     }
 }
 
@@ -183,6 +217,33 @@ mod tests {
     fn a_program_that_was_not_built_is_named() {
         let error = Process::start("no-such-subject", &[], 0).unwrap_err();
         assert!(error.to_string().contains("no-such-subject was not built"), "{error}");
+    }
+
+    fn shell(script: &str) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let core = Cores::choose().map_or(0, |cores| cores.server);
+        Process::spawn(command, core).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_lacks_something_is_missing_with_its_last_words() {
+        let missing = shell("echo 'install nginx' >&2; exit 3").listening().unwrap_err();
+        assert_eq!(missing, Fault::Missing("install nginx".to_owned()));
+        let failed = shell("echo 'address in use' >&2; exit 2").listening().unwrap_err();
+        assert_eq!(failed, Fault::Failed("exit status: 2: address in use".to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_is_stopped_tells_how_it_ended() {
+        const LONG: Duration = Duration::from_secs(30);
+        let mut graceful = shell("trap 'exit 0' TERM; echo listening on here; while :; do sleep 0.01; done");
+        graceful.listening().unwrap();
+        assert!(graceful.stop(LONG).unwrap().unwrap().success());
+        assert!(!shell("exec sleep 60").stop(LONG).unwrap().unwrap().success());
+        let mut deaf = shell("trap '' TERM; echo listening on here; while :; do sleep 0.01; done");
+        deaf.listening().unwrap();
+        assert_eq!(deaf.stop(Duration::from_millis(50)).unwrap(), None);
     }
 
     #[test]

@@ -1,9 +1,16 @@
-//! Who is measured: the floors, ssehub in each framework, and peers.
+//! Who is measured: the floors, ssehub in each framework, bare streams, and peers.
 //!
-//! A subject is a program beside this one that prints `listening on http://ADDRESS` when it accepts connections and
-//! serves `GET /events` and `POST /publish` as the playground does. Each serves with one worker thread, on one core.
+//! A subject is a program beside this one that prints `listening on http://ADDRESS` when it accepts connections. It
+//! serves `GET /events` and `POST /publish` as the playground does, or `load` is told how else it is published to. Each
+//! serves with one worker thread, on one core. One that lacks something to run with says so and exits with
+//! [`MISSING`].
 
 use serde::Serialize;
+
+use crate::work::Kind::{self as Work, Burst, Commit, Groups, Idle, Paced, Replay, Slow, Targeted};
+
+/// The exit status of a program that lacks something which has to be installed; its last words say what.
+pub(crate) const MISSING: i32 = 3;
 
 /// One server that can be measured.
 #[derive(Debug)]
@@ -12,6 +19,10 @@ pub(crate) struct Subject {
     pub(crate) kind: Kind,
     pub(crate) program: &'static str,
     pub(crate) args: &'static [&'static str],
+    /// What `load` is told besides.
+    pub(crate) load_args: &'static [&'static str],
+    /// What it can do.
+    pub(crate) works: &'static [Work],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -20,13 +31,22 @@ pub(crate) enum Kind {
     /// No hub at all: the unit of the ratios.
     Floor,
     Ssehub,
+    /// An endless response of a framework that nothing is written to.
+    Bare,
     /// What others offer, or what one writes by hand.
     Peer,
 }
 
 impl Subject {
-    pub(crate) fn is_peer(&self) -> bool {
-        self.kind == Kind::Peer
+    /// Whether it is measured where no subjects are asked for by name, unless everything is.
+    pub(crate) fn is_quick(&self) -> bool {
+        matches!(self.kind, Kind::Floor | Kind::Ssehub)
+    }
+
+    /// The bare stream of the same framework, for a hub.
+    pub(crate) fn bare(&self) -> Option<&'static str> {
+        let of_framework = |bare: &&Self| bare.name.strip_prefix("bare-") == Some(self.name);
+        SUBJECTS.iter().find(of_framework).map(|bare| bare.name)
     }
 }
 
@@ -35,24 +55,56 @@ pub(crate) const FLOORS: [&str; 2] = ["floor-1", "floor-64"];
 
 /// All subjects, in the order a repetition measures them.
 pub(crate) const SUBJECTS: &[Subject] = &[
-    Subject { name: "floor-1", kind: Kind::Floor, program: "floor", args: &["--batch", "1"] },
-    Subject { name: "floor-64", kind: Kind::Floor, program: "floor", args: &["--batch", "64"] },
+    floor("floor-1", &["--batch", "1"]),
+    floor("floor-64", &["--batch", "64"]),
     ssehub("axum", &["--workers", "1", "--framework", "axum"]),
+    ssehub("lean", &["--workers", "1", "--framework", "lean"]),
     ssehub("actix", &["--workers", "1", "--framework", "actix"]),
     ssehub("rocket", &["--workers", "1", "--framework", "rocket"]),
-    Subject { name: "peer-axum", kind: Kind::Peer, program: "peer-axum", args: &[] },
-    Subject { name: "peer-actix", kind: Kind::Peer, program: "peer-actix", args: &[] },
-    Subject { name: "peer-rocket", kind: Kind::Peer, program: "peer-rocket", args: &[] },
+    bare("bare-axum"),
+    bare("bare-lean"),
+    bare("bare-actix"),
+    bare("bare-rocket"),
+    peer("peer-axum", "peer-axum", &[], BROADCASTS),
+    peer("peer-actix", "peer-actix", &[], BROADCASTS),
+    peer("peer-rocket", "peer-rocket", &[], BROADCASTS),
+    Subject {
+        load_args: &["--publish", "post", "--post-path", "/pub/{target}"],
+        ..peer("nchan", "peer-nchan", &[], &[Burst, Paced, Targeted, Groups, Slow, Idle, Replay, Commit])
+    },
+    peer("better-sse", "peer-node", &["better-sse"], HAS_GROUPS),
+    peer("transmit", "peer-node", &["transmit"], HAS_GROUPS),
 ];
 
+const BROADCASTS: &[Work] = &[Burst, Paced, Targeted, Slow, Idle];
+const HAS_GROUPS: &[Work] = &[Burst, Paced, Targeted, Groups, Slow, Idle, Commit];
+
+const fn floor(name: &'static str, args: &'static [&'static str]) -> Subject {
+    let works = &[Burst, Paced, Targeted, Groups, Slow, Idle];
+    Subject { name, kind: Kind::Floor, program: "floor", args, load_args: &[], works }
+}
+
 const fn ssehub(name: &'static str, args: &'static [&'static str]) -> Subject {
-    Subject { name, kind: Kind::Ssehub, program: "ssehub-playground", args }
+    let works = &[Burst, Paced, Targeted, Groups, Slow, Idle, Replay, Commit];
+    Subject { name, kind: Kind::Ssehub, program: "ssehub-playground", args, load_args: &[], works }
+}
+
+const fn bare(name: &'static str) -> Subject {
+    Subject { name, kind: Kind::Bare, program: name, args: &[], load_args: &[], works: &[Idle] }
+}
+
+const fn peer(
+    name: &'static str,
+    program: &'static str,
+    args: &'static [&'static str],
+    works: &'static [Work],
+) -> Subject {
+    Subject { name, kind: Kind::Peer, program, args, load_args: &[], works }
 }
 
 /// Servers one would look for in the table, and why they are not in it.
 pub(crate) const NOT_MEASURED: &[(&str, &str)] = &[
-    ("nchan, better-sse, transmit", "nothing starts them here yet"),
-    ("Mercure, Centrifugo, go-sse", "neither crates.io nor Debian has them"),
+    ("Mercure, Centrifugo, go-sse", "neither crates.io, npm nor Debian has them"),
     ("socketioxide", "it speaks WebSocket and long polling, not Server-Sent Events"),
 ];
 
@@ -64,5 +116,13 @@ mod tests {
     fn the_floors_come_first_and_are_subjects() {
         let floors: Vec<&str> = SUBJECTS.iter().take(FLOORS.len()).map(|subject| subject.name).collect();
         assert_eq!(floors, FLOORS);
+    }
+
+    #[test]
+    fn each_framework_is_compared_with_its_own_bare_stream() {
+        for subject in SUBJECTS {
+            let bare = (subject.kind == Kind::Ssehub).then(|| format!("bare-{}", subject.name));
+            assert_eq!(subject.bare().map(str::to_owned), bare);
+        }
     }
 }

@@ -1,14 +1,15 @@
-//! What is measured: each work with its sizes, and what `load` is told for it.
+//! What is measured: each work with its sizes, and what `load` and the server are told for it.
 
 use serde::Serialize;
 
-use crate::measured::Metric;
+use crate::metric::Metric;
+use crate::subject::{self, Subject};
 
 /// Bytes of data in each event.
 pub(crate) const EVENT_SIZE: u32 = 96;
 
 /// One work at one size.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
@@ -19,6 +20,12 @@ pub(crate) struct Work {
     pub(crate) full_events: u32,
     /// Events in a quick run; it leaves out works that have none.
     pub(crate) quick_events: Option<u32>,
+    /// What is particular about it, for its title.
+    pub(crate) remark: &'static str,
+    /// What `load` is told besides.
+    pub(crate) load_args: &'static [&'static str],
+    /// What ssehub is told besides.
+    pub(crate) server_args: &'static [&'static str],
 }
 
 /// What happens in a work. `load` has a word for each.
@@ -31,69 +38,171 @@ pub(crate) enum Kind {
     Paced,
     /// Each event goes to one user, in turn.
     Targeted,
+    /// Each event goes to one group, in turn.
+    Groups,
+    /// Every stream gets every event, but some don't read.
+    Slow,
     /// Streams are opened and nothing is sent.
     Idle,
+    /// Streams come back for what they missed.
+    Replay,
+    /// Events are sent, and there is no stream.
+    Commit,
 }
 
 /// All works, the short ones of a kind first.
 pub(crate) const WORKS: &[Work] = &[
-    work("burst-1k", Kind::Burst, 1_000, None, 4_000, Some(2_000)),
-    work("burst-10k", Kind::Burst, 10_000, None, 300, Some(100)),
-    work("paced-10k-5", Kind::Paced, 10_000, Some(5), 50, Some(20)),
-    work("paced-10k-20", Kind::Paced, 10_000, Some(20), 200, None),
-    work("targeted-1k", Kind::Targeted, 1_000, None, 50_000, None),
-    work("targeted-10k", Kind::Targeted, 10_000, None, 50_000, Some(50_000)),
-    work("idle-10k", Kind::Idle, 10_000, None, 0, Some(0)),
+    work("burst-1k", Kind::Burst, 1_000).events(4_000).quick(2_000),
+    work("burst-10k", Kind::Burst, 10_000).events(300).quick(100),
+    work("paced-10k-5", Kind::Paced, 10_000).rate(5).events(50).quick(20),
+    work("paced-10k-20", Kind::Paced, 10_000).rate(20).events(200),
+    work(TARGETED.few, Kind::Targeted, 1_000).events(50_000),
+    work(TARGETED.many, Kind::Targeted, 10_000).events(50_000).quick(50_000),
+    work("targeted-16k", Kind::Targeted, 16_000).events(50_000),
+    work("groups", Kind::Groups, 10_000).events(50_000).load_args(&["--groups", "1000"]).remark("1,000 groups of 10"),
+    work("many-groups", Kind::Groups, 1)
+        .events(50_000)
+        .load_args(&["--shape", "many-groups:1000"])
+        .remark("in 1,000 groups"),
+    work("slow", Kind::Slow, 1_000).events(4_000).remark("1 % of them stalled"),
+    work("idle-10k", Kind::Idle, 10_000).quick(0),
+    work("replay", Kind::Replay, 1_000)
+        .events(100_000)
+        .server_args(&["--history-events", "200000", "--history-bytes", "268435456"])
+        .remark("each 100 behind, all come back at once"),
+    work("commit-1", Kind::Commit, 0).events(500_000).quick(200_000).load_args(&["--publishers", "1"]),
+    work("commit-4", Kind::Commit, 0).events(500_000).load_args(&["--publishers", "4"]).remark("4 at a time"),
 ];
 
-const fn work(
-    name: &'static str,
-    kind: Kind,
-    streams: u32,
-    rate: Option<u32>,
-    full_events: u32,
-    quick_events: Option<u32>,
-) -> Work {
-    Work { name, kind, streams, rate, full_events, quick_events }
+/// The works that tell how the cost of an event to one user grows with the number of streams.
+pub(crate) const TARGETED: Growth = Growth { few: "targeted-1k", many: "targeted-10k" };
+
+/// Two works that differ in the number of streams.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    pub(crate) few: &'static str,
+    pub(crate) many: &'static str,
 }
 
+/// A work of no events.
+pub(crate) const fn work(name: &'static str, kind: Kind, streams: u32) -> Work {
+    Work {
+        name,
+        kind,
+        streams,
+        rate: None,
+        full_events: 0,
+        quick_events: None,
+        remark: "",
+        load_args: &[],
+        server_args: &[],
+    }
+}
+
+/// How a work is put together.
 impl Work {
-    pub(crate) fn events(&self, full: bool) -> u32 {
+    pub(crate) const fn events(self, full_events: u32) -> Self {
+        Self { full_events, ..self }
+    }
+
+    const fn quick(self, events: u32) -> Self {
+        Self { quick_events: Some(events), ..self }
+    }
+
+    const fn rate(self, rate: u32) -> Self {
+        Self { rate: Some(rate), ..self }
+    }
+
+    pub(crate) const fn remark(self, remark: &'static str) -> Self {
+        Self { remark, ..self }
+    }
+
+    pub(crate) const fn load_args(self, load_args: &'static [&'static str]) -> Self {
+        Self { load_args, ..self }
+    }
+
+    pub(crate) const fn server_args(self, server_args: &'static [&'static str]) -> Self {
+        Self { server_args, ..self }
+    }
+}
+
+/// What follows from it.
+impl Work {
+    pub(crate) fn count(&self, full: bool) -> u32 {
         if full { self.full_events } else { self.quick_events.unwrap_or(self.full_events) }
+    }
+
+    pub(crate) fn suits(&self, subject: &Subject) -> bool {
+        subject.works.contains(&self.kind)
     }
 
     /// What tells the subjects apart in this work.
     pub(crate) fn metrics(&self) -> &'static [Metric] {
         match self.kind {
-            Kind::Burst | Kind::Targeted => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
+            Kind::Burst | Kind::Targeted | Kind::Groups => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
+            Kind::Slow => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond, Metric::LatencyP99],
             Kind::Paced => &[Metric::CpuPerDelivery, Metric::LatencyP50, Metric::LatencyP99, Metric::LastReceiverP50],
-            Kind::Idle => &[Metric::MemoryPerStream, Metric::ConnectsPerSecond],
+            Kind::Idle => &[Metric::MemoryPerStream, Metric::OwnMemoryPerStream, Metric::ConnectsPerSecond],
+            Kind::Replay => &[Metric::CpuPerDelivery, Metric::WallTime],
+            Kind::Commit => &[Metric::CpuPerSend, Metric::SendsPerSecond],
+        }
+    }
+
+    /// The figures that are worth a line at a glance, each with the floor that it is a ratio to, if to any.
+    pub(crate) fn at_a_glance(&self) -> &'static [(Metric, Option<&'static str>)] {
+        match self.kind {
+            Kind::Burst | Kind::Slow => &[(Metric::CpuPerDelivery, Some("floor-64"))],
+            Kind::Targeted | Kind::Groups => &[(Metric::CpuPerDelivery, Some("floor-1"))],
+            Kind::Paced => &[(Metric::CpuPerDelivery, Some("floor-1")), (Metric::LastReceiverP50, Some("floor-1"))],
+            Kind::Idle => &[
+                (Metric::MemoryPerStream, None),
+                (Metric::OwnMemoryPerStream, None),
+                (Metric::ConnectsPerSecond, None),
+            ],
+            Kind::Replay => &[(Metric::CpuPerDelivery, None)],
+            Kind::Commit => &[(Metric::SendsPerSecond, None)],
         }
     }
 
     /// The command line of `load`, but for the server.
-    pub(crate) fn load_args(&self, full: bool) -> Vec<String> {
-        let mut args = vec![self.kind.word().to_owned()];
+    pub(crate) fn load_command(&self, subject: &Subject, full: bool) -> Vec<String> {
+        let mut args = vec![self.kind.word(subject).to_owned()];
         let mut option = |name: &str, value: u32| args.extend([name.to_owned(), value.to_string()]);
-        option("--streams", self.streams);
         option("--size", EVENT_SIZE);
+        if self.streams > 0 {
+            option("--streams", self.streams);
+        }
         if self.kind != Kind::Idle {
-            option("--events", self.events(full));
+            option("--events", self.count(full));
         }
         if let Some(rate) = self.rate {
             option("--rate", rate);
         }
+        args.extend(self.load_args.iter().chain(subject.load_args).map(ToString::to_string));
         args
+    }
+
+    /// The command line of a subject, but for where it listens.
+    pub(crate) fn server_command(&self, subject: &Subject) -> Vec<String> {
+        let further = if subject.kind == subject::Kind::Ssehub { self.server_args } else { &[] };
+        subject.args.iter().chain(further).map(ToString::to_string).collect()
     }
 }
 
 impl Kind {
-    pub(crate) fn word(self) -> &'static str {
+    /// What `load` calls it.
+    fn word(self, subject: &Subject) -> &'static str {
         match self {
             Self::Burst => "burst",
             Self::Paced => "paced",
             Self::Targeted => "targeted",
+            Self::Groups => "groups",
+            // A floor would wait for a stalled reader for ever.
+            Self::Slow if subject.kind == subject::Kind::Floor => "burst",
+            Self::Slow => "slow",
             Self::Idle => "idle",
+            Self::Replay => "replay",
+            Self::Commit => "commit",
         }
     }
 }
@@ -101,17 +210,48 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subject::SUBJECTS;
+
+    fn named(name: &str) -> (&'static Work, fn(&str) -> &'static Subject) {
+        let subject = |name: &str| SUBJECTS.iter().find(|subject| subject.name == name).unwrap();
+        (WORKS.iter().find(|work| work.name == name).unwrap(), subject)
+    }
 
     #[test]
     fn load_is_told_everything_that_makes_the_work() {
-        let paced = WORKS.iter().find(|work| work.name == "paced-10k-5").unwrap();
-        assert_eq!(paced.load_args(false).join(" "), "paced --streams 10000 --size 96 --events 20 --rate 5");
-        assert_eq!(paced.load_args(true).join(" "), "paced --streams 10000 --size 96 --events 50 --rate 5");
+        let (paced, subject) = named("paced-10k-5");
+        let command = |full| paced.load_command(subject("axum"), full).join(" ");
+        assert_eq!(command(false), "paced --size 96 --streams 10000 --events 20 --rate 5");
+        assert_eq!(command(true), "paced --size 96 --streams 10000 --events 50 --rate 5");
+        let (commit, _) = named("commit-4");
+        let command = commit.load_command(subject("axum"), true).join(" ");
+        assert_eq!(command, "commit --size 96 --events 500000 --publishers 4");
+    }
+
+    #[test]
+    fn a_floor_has_no_stalled_readers() {
+        let (slow, subject) = named("slow");
+        assert_eq!(slow.load_command(subject("axum"), true).first().unwrap(), "slow");
+        assert_eq!(slow.load_command(subject("floor-1"), true).first().unwrap(), "burst");
+    }
+
+    #[test]
+    fn only_ssehub_is_told_what_a_work_needs_of_it() {
+        let (replay, subject) = named("replay");
+        assert!(replay.server_command(subject("axum")).contains(&"--history-events".to_owned()));
+        assert!(replay.server_command(subject("nchan")).is_empty());
     }
 
     #[test]
     fn a_work_without_a_quick_size_that_is_asked_for_is_done_in_full() {
         let full_only = WORKS.iter().find(|work| work.quick_events.is_none()).unwrap();
-        assert_eq!(full_only.events(false), full_only.full_events);
+        assert_eq!(full_only.count(false), full_only.full_events);
+    }
+
+    #[test]
+    fn the_works_that_are_compared_are_works() {
+        for name in [TARGETED.few, TARGETED.many] {
+            assert!(WORKS.iter().any(|work| work.name == name));
+        }
     }
 }
