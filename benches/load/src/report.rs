@@ -30,7 +30,7 @@ pub struct Report {
     pub ended: u64,
     /// What the server and its descendants used of the processor.
     pub server_cpu_ns: u64,
-    /// What the load generator used of it.
+    /// What the load generator used of it, but for waiting.
     pub own_cpu_ns: u64,
     /// From the request to publish to the last delivery, or where there is no stream to the answer; of idle work, from
     /// the first connection to the last; of replay, from the first connection that comes back to the last delivery.

@@ -27,13 +27,13 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Does the work that is asked for.
 pub(crate) fn run(options: &Options) -> Result<Report> {
     let rss_before = memory(options.pid)?;
-    let meter = Meter::start(options.pid)?;
+    let meter = Meter::start(options.pid, Duration::ZERO)?;
     let continued = options.work == Work::Replay;
     let mut generator = Generator::new(options.url, options.shape(), options.how(), options.streams, continued)?;
     let opening = generator.open()?;
     let connects_per_second = (options.streams > 0).then(|| options.streams as f64 / opening.as_secs_f64());
     let (events, expected, cost) = if options.work == Work::Idle {
-        let cost = meter.stop(opening)?;
+        let cost = meter.stop(opening, generator.idle)?;
         generator.linger(IDLE)?;
         (0, 0, cost)
     } else {
@@ -87,12 +87,12 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
     let timed = if options.rate.is_some() { options.events } else { 0 };
     let times = Times::new(usize::try_from(timed).context("too many events")?)?;
     let order = Order { rate: options.rate, ..options.order(options.events) };
-    let meter = Meter::start(options.pid)?;
+    let meter = Meter::start(options.pid, generator.idle)?;
     let started = Instant::now();
     let due = order.due(started, options.events).unwrap_or(started);
     let expected = generator.publish(&order, options.publishers, times, slow)?;
     let last = generator.until_received(expected, due + options.deadline, options.quiet)?;
-    let cost = meter.stop(last - started)?;
+    let cost = meter.stop(last - started, generator.idle)?;
     generator.linger(LINGER)?;
     Ok((expected, cost))
 }
@@ -104,11 +104,11 @@ fn replayed(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)>
     let expected = generator.publish(&options.order(options.events), 1, Times::new(0)?, false)?;
     generator.until_received(0, Instant::now() + options.deadline, options.quiet)?;
     generator.linger(LINGER)?;
-    let meter = Meter::start(options.pid)?;
+    let meter = Meter::start(options.pid, generator.idle)?;
     let started = Instant::now();
     generator.open()?;
     let last = generator.until_received(expected, started + options.deadline, options.quiet)?;
-    let cost = meter.stop(last - started)?;
+    let cost = meter.stop(last - started, generator.idle)?;
     generator.linger(LINGER)?;
     Ok((expected, cost))
 }
@@ -118,9 +118,10 @@ struct Meter {
     pid: u32,
     server: u64,
     own: u64,
+    idle: Duration,
 }
 
-/// What was used since.
+/// What was used since, but for what this program used to wait.
 struct Cost {
     server: u64,
     own: u64,
@@ -128,12 +129,14 @@ struct Cost {
 }
 
 impl Meter {
-    fn start(pid: u32) -> Result<Self> {
-        Ok(Self { pid, server: cpu_ns(pid)?, own: cpu_ns(process::id())? })
+    fn start(pid: u32, idle: Duration) -> Result<Self> {
+        Ok(Self { pid, server: cpu_ns(pid)?, own: cpu_ns(process::id())?, idle })
     }
 
-    fn stop(self, wall: Duration) -> Result<Cost> {
+    fn stop(self, wall: Duration, idle: Duration) -> Result<Cost> {
         let server = cpu_ns(self.pid)?.saturating_sub(self.server);
-        Ok(Cost { server, own: cpu_ns(process::id())?.saturating_sub(self.own), wall })
+        let own = cpu_ns(process::id())?.saturating_sub(self.own);
+        let idle = (idle - self.idle).as_nanos() as u64;
+        Ok(Cost { server, own: own.saturating_sub(idle), wall })
     }
 }
