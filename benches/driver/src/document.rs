@@ -73,7 +73,7 @@ fn lines(results: &Results) -> Vec<String> {
         format!("machine: {}, {} cores, {}", environment.processor, environment.cores, environment.kernel),
         format!("versions: {}", environment.versions.join(", ")),
         format!("commit: {}", environment.commit),
-        format!("command: `{}`, which took {:.0} minutes", environment.command, results.minutes.ceil()),
+        format!("command: `{}`, which took {:.1} minutes", environment.command, results.minutes),
     ];
     lines.extend((results.repeat > 1).then(|| format!("repetitions: {}", results.repeat)));
     lines

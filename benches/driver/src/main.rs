@@ -98,7 +98,7 @@ impl Options {
 
     fn subjects(&self) -> Vec<&'static Subject> {
         let meant = |subject: &&Subject| match self.subjects.as_slice() {
-            [] => self.extent.full || subject.is_quick(),
+            [] => self.extent.full || !subject.is_peer(),
             names => names.iter().any(|name| name == subject.name),
         };
         SUBJECTS.iter().filter(meant).collect()
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_quick_run_leaves_the_peers_out_unless_they_are_asked_for() {
-        assert!(parse("bench --quick").unwrap().subjects().iter().all(|subject| subject.is_quick()));
+        assert!(parse("bench --quick").unwrap().subjects().iter().all(|subject| !subject.is_peer()));
         let asked = parse("bench --quick --subjects floor-1,peer-axum").unwrap().subjects();
         assert_eq!(asked.iter().map(|subject| subject.name).collect::<Vec<_>>(), ["floor-1", "peer-axum"]);
         assert_eq!(parse("bench --full").unwrap().subjects().len(), SUBJECTS.len());

@@ -38,9 +38,8 @@ pub(crate) enum Kind {
 }
 
 impl Subject {
-    /// Whether it is measured where no subjects are asked for by name, unless everything is.
-    pub(crate) fn is_quick(&self) -> bool {
-        matches!(self.kind, Kind::Floor | Kind::Ssehub)
+    pub(crate) fn is_peer(&self) -> bool {
+        self.kind == Kind::Peer
     }
 
     /// The bare stream of the same framework, for a hub.

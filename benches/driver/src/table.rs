@@ -1,8 +1,8 @@
 //! A table of text, aligned for a terminal, or in Markdown.
 
-use std::fmt::Write;
+use std::iter::once;
 
-/// Rows of cells below a header.
+/// Rows of cells below a header. Columns in which nothing is said are left out.
 #[derive(Debug)]
 pub(crate) struct Table {
     header: Vec<String>,
@@ -26,43 +26,43 @@ impl Table {
 
     pub(crate) fn plain(&self) -> String {
         let columns = self.columns();
-        let line = |row: &Vec<String>| format!("  {}", aligned(row, &columns).join("  ")).trim_end().to_owned() + "\n";
-        std::iter::once(&self.header).chain(&self.rows).map(line).collect()
+        let line = |row: &Vec<String>| format!("  {}", cells(row, &columns).join("  ")).trim_end().to_owned() + "\n";
+        once(&self.header).chain(&self.rows).map(line).collect()
     }
 
     pub(crate) fn markdown(&self) -> String {
         let columns = self.columns();
-        let line = |row: &Vec<String>| format!("| {} |\n", aligned(row, &columns).join(" | "));
-        let mut text = line(&self.header);
-        for column in &columns {
-            let end = if column.numbers { ':' } else { '-' };
-            let _ = write!(text, "| {}{end} ", "-".repeat(column.width - 1));
-        }
-        text += "|\n";
-        text + &self.rows.iter().map(line).collect::<String>()
+        let line = |row: &Vec<String>| format!("| {} |\n", cells(row, &columns).join(" | "));
+        let rule = |column: &Column| "-".repeat(column.width - 1) + if column.numbers { ":" } else { "-" };
+        let rule = format!("| {} |\n", columns.iter().map(rule).collect::<Vec<_>>().join(" | "));
+        once(line(&self.header)).chain(once(rule)).chain(self.rows.iter().map(line)).collect()
     }
 
     fn columns(&self) -> Vec<Column> {
-        let column = |(nth, title): (usize, &String)| {
-            let cells = || self.rows.iter().filter_map(move |row| row.get(nth));
-            let widest = cells().chain([title]).map(|cell| cell.chars().count()).max().unwrap_or(0);
-            Column { width: widest.max(2), numbers: nth > 0 && cells().any(|cell| is_number(cell)) }
+        let column = |(place, title): (usize, &String)| {
+            let cells = || self.rows.iter().filter_map(move |row| row.get(place)).filter(|cell| !cell.is_empty());
+            let widest = cells().map(|cell| cell.chars().count()).max()?;
+            let numbers = place > 0 && cells().any(|cell| is_number(cell));
+            Some(Column { place, width: widest.max(title.chars().count()).max(2), numbers })
         };
-        self.header.iter().enumerate().map(column).collect()
+        self.header.iter().enumerate().filter_map(column).collect()
     }
 }
 
 struct Column {
+    place: usize,
     width: usize,
     /// Numbers stand to the right.
     numbers: bool,
 }
 
-fn aligned(row: &[String], columns: &[Column]) -> Vec<String> {
-    let pad = |(cell, &Column { width, numbers }): (&String, &Column)| {
+/// The cells of a row that are shown, padded.
+fn cells(row: &[String], columns: &[Column]) -> Vec<String> {
+    let cell = |&Column { place, width, numbers }: &Column| {
+        let cell = row.get(place).map_or("", String::as_str);
         if numbers { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
     };
-    row.iter().zip(columns).map(pad).collect()
+    columns.iter().map(cell).collect()
 }
 
 fn is_number(cell: &str) -> bool {
@@ -114,6 +114,13 @@ mod tests {
                 "| a hub   |     7 | lost   |"
             ]
         );
+    }
+
+    #[test]
+    fn columns_in_which_nothing_is_said_are_left_out() {
+        let mut table = Table::new(["subject", "remark", "cost"]);
+        table.row(vec!["floor".to_owned(), String::new(), "1".to_owned()]);
+        assert_eq!(table.plain(), "  subject  cost\n  floor       1\n");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) struct Work {
     pub(crate) server_args: &'static [&'static str],
 }
 
-/// What happens in a work. `load` has a word for each.
+/// What happens in a work.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -64,7 +64,8 @@ pub(crate) const WORKS: &[Work] = &[
         .events(50_000)
         .load_args(&["--shape", "many-groups:1000"])
         .remark("in 1,000 groups"),
-    work("slow", Kind::Slow, 1_000).events(4_000).remark("1 % of them stalled"),
+    work("slow", Kind::Slow, 1_000).events(6_000).remark("1 % of them stalled"),
+    work("slow-paced", Kind::Slow, 200).rate(500).events(6_000).remark("1 % of them stalled"),
     work("idle-10k", Kind::Idle, 10_000).quick(0),
     work("replay", Kind::Replay, 1_000)
         .events(100_000)
@@ -140,8 +141,10 @@ impl Work {
     pub(crate) fn metrics(&self) -> &'static [Metric] {
         match self.kind {
             Kind::Burst | Kind::Targeted | Kind::Groups => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
-            Kind::Slow => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond, Metric::LatencyP99],
-            Kind::Paced => &[Metric::CpuPerDelivery, Metric::LatencyP50, Metric::LatencyP99, Metric::LastReceiverP50],
+            Kind::Slow if self.rate.is_none() => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
+            Kind::Paced | Kind::Slow => {
+                &[Metric::CpuPerDelivery, Metric::LatencyP50, Metric::LatencyP99, Metric::LastReceiverP50]
+            }
             Kind::Idle => &[Metric::MemoryPerStream, Metric::OwnMemoryPerStream, Metric::ConnectsPerSecond],
             Kind::Replay => &[Metric::CpuPerDelivery, Metric::WallTime],
             Kind::Commit => &[Metric::CpuPerSend, Metric::SendsPerSecond],
@@ -151,9 +154,12 @@ impl Work {
     /// The figures that are worth a line at a glance, each with the floor that it is a ratio to, if to any.
     pub(crate) fn at_a_glance(&self) -> &'static [(Metric, Option<&'static str>)] {
         match self.kind {
-            Kind::Burst | Kind::Slow => &[(Metric::CpuPerDelivery, Some("floor-64"))],
+            Kind::Burst => &[(Metric::CpuPerDelivery, Some("floor-64"))],
+            Kind::Slow if self.rate.is_none() => &[(Metric::CpuPerDelivery, Some("floor-64"))],
             Kind::Targeted | Kind::Groups => &[(Metric::CpuPerDelivery, Some("floor-1"))],
-            Kind::Paced => &[(Metric::CpuPerDelivery, Some("floor-1")), (Metric::LastReceiverP50, Some("floor-1"))],
+            Kind::Paced | Kind::Slow => {
+                &[(Metric::CpuPerDelivery, Some("floor-1")), (Metric::LastReceiverP50, Some("floor-1"))]
+            }
             Kind::Idle => &[
                 (Metric::MemoryPerStream, None),
                 (Metric::OwnMemoryPerStream, None),
@@ -166,7 +172,7 @@ impl Work {
 
     /// The command line of `load`, but for the server.
     pub(crate) fn load_command(&self, subject: &Subject, full: bool) -> Vec<String> {
-        let mut args = vec![self.kind.word(subject).to_owned()];
+        let mut args = vec![self.word(subject).to_owned()];
         let mut option = |name: &str, value: u32| args.extend([name.to_owned(), value.to_string()]);
         option("--size", EVENT_SIZE);
         if self.streams > 0 {
@@ -182,28 +188,26 @@ impl Work {
         args
     }
 
+    /// What `load` calls what happens.
+    fn word(&self, subject: &Subject) -> &'static str {
+        match self.kind {
+            Kind::Burst => "burst",
+            Kind::Paced => "paced",
+            Kind::Targeted => "targeted",
+            Kind::Groups => "groups",
+            // A floor would wait for a stalled reader for ever: it has none.
+            Kind::Slow if subject.kind == subject::Kind::Floor => self.rate.map_or("burst", |_| "paced"),
+            Kind::Slow => "slow",
+            Kind::Idle => "idle",
+            Kind::Replay => "replay",
+            Kind::Commit => "commit",
+        }
+    }
+
     /// The command line of a subject, but for where it listens.
     pub(crate) fn server_command(&self, subject: &Subject) -> Vec<String> {
         let further = if subject.kind == subject::Kind::Ssehub { self.server_args } else { &[] };
         subject.args.iter().chain(further).map(ToString::to_string).collect()
-    }
-}
-
-impl Kind {
-    /// What `load` calls it.
-    fn word(self, subject: &Subject) -> &'static str {
-        match self {
-            Self::Burst => "burst",
-            Self::Paced => "paced",
-            Self::Targeted => "targeted",
-            Self::Groups => "groups",
-            // A floor would wait for a stalled reader for ever.
-            Self::Slow if subject.kind == subject::Kind::Floor => "burst",
-            Self::Slow => "slow",
-            Self::Idle => "idle",
-            Self::Replay => "replay",
-            Self::Commit => "commit",
-        }
     }
 }
 
@@ -230,9 +234,11 @@ mod tests {
 
     #[test]
     fn a_floor_has_no_stalled_readers() {
-        let (slow, subject) = named("slow");
-        assert_eq!(slow.load_command(subject("axum"), true).first().unwrap(), "slow");
-        assert_eq!(slow.load_command(subject("floor-1"), true).first().unwrap(), "burst");
+        for (name, without) in [("slow", "burst"), ("slow-paced", "paced")] {
+            let (slow, subject) = named(name);
+            assert_eq!(slow.load_command(subject("axum"), true).first().unwrap(), "slow");
+            assert_eq!(slow.load_command(subject("floor-1"), true).first().unwrap(), without);
+        }
     }
 
     #[test]
