@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod instructions;
 mod test;
 mod tools;
 mod workspace;
@@ -24,6 +25,8 @@ struct Cli {
 enum Command {
     /// Measures the hub beside bare programs and beside what one writes without it.
     Bench(bench::Args),
+    /// Counts the instructions of the hub's own steps.
+    Instructions(instructions::Args),
     /// Runs everything that has to hold before a change lands.
     Test(test::Args),
 }
@@ -31,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(args) => bench::run(&args),
+        Command::Instructions(args) => instructions::run(&args),
         Command::Test(args) => test::run(&args),
     };
     match done {

@@ -48,27 +48,42 @@ fn is_root() -> bool {
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// A cargo-deny of the right release: the user's own, or one built into the target folder, which takes some minutes
-/// the first time.
+/// The release of the crate `gungraun` in `Cargo.toml`: its runner takes no other.
+const GUNGRAUN: &str = "0.20.0";
+
+/// A cargo-deny of the right release.
 ///
 /// # Errors
 /// It can't be built.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    cargo_tool("cargo-deny", CARGO_DENY)
+}
+
+/// The program that counts instructions for benchmarks built with gungraun.
+///
+/// # Errors
+/// It can't be built.
+pub(crate) fn gungraun_runner() -> Result<PathBuf> {
+    cargo_tool("gungraun-runner", GUNGRAUN)
+}
+
+/// A program in this very release: the user's own, or one built into the target folder, which takes some minutes the
+/// first time.
+fn cargo_tool(name: &str, release: &str) -> Result<PathBuf> {
     let tools = target_dir().join("tools");
-    let own = tools.join("bin/cargo-deny");
-    for candidate in [PathBuf::from("cargo-deny"), own.clone()] {
-        if is_cargo_deny(&candidate) {
-            return Ok(candidate);
-        }
+    let own = tools.join("bin").join(name);
+    let known = find(name).into_iter().chain([own.clone()]).find(|program| is_release(program, name, release));
+    if let Some(program) = known {
+        return Ok(program);
     }
-    run(cargo("install --locked cargo-deny --version").arg(CARGO_DENY).arg("--root").arg(tools))?;
+    run(cargo("install --locked").args([name, "--version", release, "--root"]).arg(tools))?;
     Ok(own)
 }
 
-fn is_cargo_deny(program: &Path) -> bool {
+fn is_release(program: &Path, name: &str, release: &str) -> bool {
     let Ok(output) = Command::new(program).arg("--version").output() else {
         return false;
     };
     let version = String::from_utf8_lossy(&output.stdout);
-    version.trim() == format!("cargo-deny {CARGO_DENY}")
+    version.trim() == format!("{name} {release}")
 }
