@@ -10,8 +10,8 @@
 //! Each does its step [`STEPS`] times, under valgrind's callgrind for instructions and for cycles, estimated from them and
 //! a simulated cache; and under its DHAT for what is allocated. Counted is what the benchmark's own function and its
 //! callees do, on its own thread: neither what was set up before, nor the hub's timer thread, nor the kernel. What a wake
-//! costs the task that is woken is not in it, as no task polls these streams. Two runs of one build differ by
-//! [`NOISE`] per cent at most: ids and the seeds of hash tables are random.
+//! costs the task that is woken is not in it, as no task polls these streams. The instructions of two runs of one build
+//! differ by [`NOISE`] per cent at most: ids and the seeds of hash tables are random.
 #![expect(missing_docs, reason = "what the macros add has none")]
 
 use gungraun::prelude::*;
@@ -70,6 +70,7 @@ fn a_stream_that_comes_and_goes(mut stream: ComeAndGo) -> ComeAndGo {
 
 #[library_benchmark]
 #[bench::to_one_topic(args = (100, 0, 1_000), setup = Absence::new)]
+#[bench::to_one_topic_as_others_do(args = (100, 0, 1_000), setup = Absence::of_two)]
 #[bench::to_ten_groups(args = (100, 10, 1_000), setup = Absence::new)]
 fn a_resume_by_100_events(mut absence: Absence) -> Absence {
     steps(|| absence.step());

@@ -5,33 +5,41 @@ use divan::counter::ItemsCount;
 
 use crate::support::Absence;
 
-/// Of one topic, in blocks that the first who reads them assembles for all at the same place.
-#[divan::bench(args = [1, 8, 64, 1_000])]
+/// The streams of one sample are open at the same time, and would share what they read.
+const ALONE: u32 = 1;
+
+/// Of one topic, for this stream alone: it copies what it found.
+#[divan::bench(args = [1, 8, 64, 1_000], sample_size = ALONE)]
 fn behind(bencher: Bencher<'_, '_>, events: usize) {
-    read(bencher, events, 0, 0);
+    read(bencher, &Absence::new(events, 0, 0));
 }
 
-#[divan::bench(args = [0, 1_000, 100_000])]
+/// What others have read before from the same place is shared.
+#[divan::bench(args = [1, 8, 64, 1_000], sample_size = ALONE)]
+fn behind_as_others_are(bencher: Bencher<'_, '_>, events: usize) {
+    read(bencher, &Absence::of_two(events, 0, 0));
+}
+
+#[divan::bench(args = [0, 1_000, 100_000], sample_size = ALONE)]
 fn behind_by_64_amid_events_for_others(bencher: Bencher<'_, '_>, others: usize) {
-    read(bencher, 64, 0, others);
+    read(bencher, &Absence::new(64, 0, others));
 }
 
-/// A stream of its own mix of topics merges them and copies what it found.
-#[divan::bench(args = [1, 4, 16, 64])]
+/// A stream whose events came from several topics merges these.
+#[divan::bench(args = [1, 4, 16, 64], sample_size = ALONE)]
 fn behind_by_64_in_groups(bencher: Bencher<'_, '_>, groups: usize) {
-    read(bencher, 64, groups, 0);
+    read(bencher, &Absence::new(64, groups, 0));
 }
 
-/// Eight events, of which few are enough to look at each.
-#[divan::bench(args = [1, 8, 64, 1_000])]
+/// So few that a stream of many groups looks at each of them instead.
+#[divan::bench(args = [1, 8, 64, 1_000], sample_size = ALONE)]
 fn behind_by_8_in_groups(bencher: Bencher<'_, '_>, groups: usize) {
-    read(bencher, 8, groups, 0);
+    read(bencher, &Absence::new(8, groups, 0));
 }
 
-fn read(bencher: Bencher<'_, '_>, missed: usize, groups: usize, others: usize) {
-    let absence = Absence::new(missed, groups, others);
+fn read(bencher: Bencher<'_, '_>, absence: &Absence) {
     bencher
-        .counter(ItemsCount::new(missed))
+        .counter(ItemsCount::new(absence.missed))
         .with_inputs(|| absence.come_back())
         .bench_local_refs(|connection| absence.read(connection));
 }

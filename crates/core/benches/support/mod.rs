@@ -209,7 +209,8 @@ impl ComeAndGo {
 pub(crate) struct Absence {
     hub: Hub,
     request: ConnectRequest,
-    missed: usize,
+    pub(crate) missed: usize,
+    _another: Option<Connection>,
 }
 
 impl Absence {
@@ -228,7 +229,13 @@ impl Absence {
             }
         }
         let request = ConnectRequest::new().user("alice").groups((0..groups).map(group)).last_event_id(&seen);
-        Self { hub, request, missed }
+        Self { hub, request, missed, _another: None }
+    }
+
+    /// The same, with another stream open for the same topics: what both need is assembled once and kept for them.
+    pub(crate) fn of_two(missed: usize, groups: usize, others: usize) -> Self {
+        let absence = Self::new(missed, groups, others);
+        Self { _another: Some(absence.come_back()), ..absence }
     }
 
     /// The client's new stream, of which it has read how it begins and not what it missed.
