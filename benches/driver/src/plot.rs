@@ -132,15 +132,16 @@ where
         .disable_y_mesh()
         .light_line_style(TRANSPARENT)
         .y_labels(rows.len())
+        .set_tick_mark_size(LabelAreaPosition::Left, 0)
         .y_label_formatter(&name)
         .x_label_formatter(&|figure| grouped(*figure))
-        .label_style(("sans-serif", 13))
+        .label_style(("sans-serif", 15))
         .draw()?;
     for place in 0..count {
         let Some(row) = at(rows, count, place) else { continue };
         let Spread { median, min, max } = row.figure;
         let y = || SegmentValue::CenterOf(place);
-        let number = Text::new(grouped(median), (9, -7), ("sans-serif", 13));
+        let number = Text::new(grouped(median), (9, -6), ("sans-serif", 15));
         chart.draw_series([PathElement::new([(min, y()), (max, y())], row.colour.stroke_width(2))])?;
         chart.draw_series([Circle::new((median, y()), 5, row.colour.filled())])?;
         chart.draw_series([EmptyElement::at((max, y())) + number])?;

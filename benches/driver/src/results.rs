@@ -11,7 +11,7 @@ use crate::outcome::{Fault, Outcome};
 use crate::stats::{Series, Spread};
 use crate::subject::{FLOORS, Kind, Subject};
 use crate::sweep::SweepResults;
-use crate::work::{self, EVENT_SIZE, Work};
+use crate::work::{self, Work};
 
 /// A whole run.
 #[derive(Debug, Serialize)]
@@ -97,7 +97,7 @@ impl WorkResults {
             streams: work.streams,
             events: work.count(full),
             rate: work.rate,
-            event_size: EVENT_SIZE,
+            event_size: work.size,
             impossible: None,
             subjects,
         };

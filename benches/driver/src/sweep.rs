@@ -82,7 +82,7 @@ const fn missed(name: &'static str, at: u32, load_args: &'static [&'static str])
 }
 
 const fn stalled(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
-    Point { at, work: work(name, Kind::Slow, 1_000).events(4_000).load_args(load_args) }
+    Point { at, work: work(name, Kind::Slow, 1_000).events(5_000).size(1_024).load_args(load_args) }
 }
 
 impl Sweep {

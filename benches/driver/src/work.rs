@@ -5,15 +5,14 @@ use serde::Serialize;
 use crate::metric::Metric;
 use crate::subject::{self, Subject};
 
-/// Bytes of data in each event.
-pub(crate) const EVENT_SIZE: u32 = 96;
-
 /// One work at one size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) streams: u32,
+    /// Bytes of data in each event.
+    pub(crate) size: u32,
     /// Events a second; as fast as they are taken where it is absent.
     pub(crate) rate: Option<u32>,
     /// Events in a full run.
@@ -64,8 +63,9 @@ pub(crate) const WORKS: &[Work] = &[
         .events(50_000)
         .load_args(&["--shape", "many-groups:1000"])
         .remark("in 1,000 groups"),
-    work("slow", Kind::Slow, 1_000).events(6_000).remark("1 % of them stalled"),
-    work("slow-paced", Kind::Slow, 200).rate(500).events(6_000).remark("1 % of them stalled"),
+    // More than the 4 MB that Linux takes for a stream that is not read.
+    work("slow", Kind::Slow, 1_000).events(5_000).size(1_024).remark("1 % of them stalled"),
+    work("slow-paced", Kind::Slow, 200).rate(60).events(600).size(16_384).remark("1 % of them stalled"),
     work("idle-10k", Kind::Idle, 10_000).quick(0),
     work("replay", Kind::Replay, 1_000)
         .events(100_000)
@@ -85,12 +85,13 @@ pub(crate) struct Growth {
     pub(crate) many: &'static str,
 }
 
-/// A work of no events.
+/// A work of no events, which are small.
 pub(crate) const fn work(name: &'static str, kind: Kind, streams: u32) -> Work {
     Work {
         name,
         kind,
         streams,
+        size: 96,
         rate: None,
         full_events: 0,
         quick_events: None,
@@ -108,6 +109,10 @@ impl Work {
 
     const fn quick(self, events: u32) -> Self {
         Self { quick_events: Some(events), ..self }
+    }
+
+    pub(crate) const fn size(self, size: u32) -> Self {
+        Self { size, ..self }
     }
 
     const fn rate(self, rate: u32) -> Self {
@@ -174,7 +179,7 @@ impl Work {
     pub(crate) fn load_command(&self, subject: &Subject, full: bool) -> Vec<String> {
         let mut args = vec![self.word(subject).to_owned()];
         let mut option = |name: &str, value: u32| args.extend([name.to_owned(), value.to_string()]);
-        option("--size", EVENT_SIZE);
+        option("--size", self.size);
         if self.streams > 0 {
             option("--streams", self.streams);
         }
