@@ -53,13 +53,15 @@ impl Runner {
         let results = |subject: &&'static Subject| SubjectResults::new(subject);
         let mut results: Vec<Vec<SubjectResults>> =
             jobs.iter().map(|job| job.subjects.iter().map(results).collect()).collect();
-        for repetition in 1..=self.repeat {
-            for (job, results) in jobs.iter().zip(&mut results) {
-                if self.files_lacking(job.work).is_some() {
-                    continue;
-                }
+        let possible = |job: &Job| self.files_lacking(job.work).is_none();
+        let once: usize = jobs.iter().filter(|job| possible(job)).map(|job| job.subjects.len()).sum();
+        let all = once * self.repeat as usize;
+        let mut measurement = 0;
+        for _ in 0..self.repeat {
+            for (job, results) in jobs.iter().zip(&mut results).filter(|(job, _)| possible(job)) {
                 for result in results {
-                    println!("{} {} ({repetition} of {})", job.work.name, result.name, self.repeat);
+                    measurement += 1;
+                    println!("{measurement} of {all}: {} {}", job.work.name, result.name);
                     let outcome = self.measure(job.work, result.subject);
                     if let Some(fault) = Fault::of(&outcome) {
                         println!("  {fault}");

@@ -49,21 +49,13 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         subjects: &["floor-1", "lean"],
     },
     Sweep {
-        against: "retained events, of which each of 10 streams missed 100",
-        points: &[
-            missed("retained at 1k", 1_000, &[]),
-            missed("retained at 10k", 10_000, &["--retained", "9000"]),
-            missed("retained at 100k", 100_000, &["--retained", "99000"]),
-        ],
+        against: "retained events, of which each stream missed 100",
+        points: &[missed("retained at 1k", 10), missed("retained at 10k", 100), missed("retained at 100k", 1_000)],
         subjects: &["lean"],
     },
     Sweep {
         against: "stalled streams of 1,000",
-        points: &[
-            stalled("stalled at 0", 0, &["--stalled", "0"]),
-            stalled("stalled at 1 %", 10, &["--stalled", "1"]),
-            stalled("stalled at 10 %", 100, &["--stalled", "10"]),
-        ],
+        points: &[stalled("stalled at 0", 0, Kind::Burst), stalled("stalled at 1 %", 10, Kind::Slow)],
         subjects: &["lean"],
     },
 ];
@@ -76,13 +68,14 @@ const fn in_groups(name: &'static str, at: u32, load_args: &'static [&'static st
     Point { at, work: work(name, Kind::Groups, 100).events(10_000).load_args(load_args) }
 }
 
-const fn missed(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
+const fn missed(name: &'static str, streams: u32) -> Point {
     let server_args = &["--history-events", "200000", "--history-bytes", "268435456"];
-    Point { at, work: work(name, Kind::Replay, 10).events(1_000).load_args(load_args).server_args(server_args) }
+    let events = streams * 100;
+    Point { at: events, work: work(name, Kind::Replay, streams).events(events).server_args(server_args) }
 }
 
-const fn stalled(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
-    Point { at, work: work(name, Kind::Slow, 1_000).events(5_000).size(1_024).load_args(load_args) }
+const fn stalled(name: &'static str, at: u32, kind: Kind) -> Point {
+    Point { at, work: work(name, kind, 1_000).events(5_000).size(1_024) }
 }
 
 impl Sweep {
