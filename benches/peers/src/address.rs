@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
-/// What one writes without a hub: a peer in the benchmark.
+/// A server of the benchmark, without a hub.
 #[derive(Debug, Parser)]
 pub struct Address {
     /// Where to listen; port 0 picks a free port.

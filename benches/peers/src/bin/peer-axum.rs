@@ -38,7 +38,7 @@ struct Subscriber {
     user: Option<String>,
 }
 
-#[tokio::main(worker_threads = 1)]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(Address::parse().listen).await?;
     println!("listening on http://{}", listener.local_addr()?);

@@ -7,11 +7,10 @@ use std::future::ready;
 use std::sync::Arc;
 
 use clap::Parser;
-use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::response::stream::{Event, EventStream};
-use rocket::{Config, State, get, post, routes};
-use ssehub_peers::{Address, Query};
+use rocket::{State, get, post, routes};
+use ssehub_peers::{Address, Query, rocket_on};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -28,29 +27,10 @@ struct Message {
     data: String,
 }
 
-fn main() -> anyhow::Result<()> {
-    let listen = Address::parse().listen;
-    let config = Config {
-        address: listen.ip(),
-        port: listen.port(),
-        workers: 1,
-        log_level: rocket::config::LogLevel::Off,
-        ..Config::default()
-    };
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
     let (channel, _): (Channel, _) = broadcast::channel(CHANNEL);
-    let server = rocket::custom(&config).manage(channel).mount("/", routes![events, publish]).attach(
-        AdHoc::on_liftoff("address", |rocket| {
-            Box::pin(
-                async move { println!("listening on http://{}:{}", rocket.config().address, rocket.config().port) },
-            )
-        }),
-    );
-    // `rocket::main` would run as many workers as there are cores, whatever the configuration says.
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.workers)
-        .enable_all()
-        .build()?
-        .block_on(server.launch())?;
+    rocket_on(Address::parse().listen).manage(channel).mount("/", routes![events, publish]).launch().await?;
     Ok(())
 }
 
