@@ -124,7 +124,8 @@ where
         .y_label_area_size(96)
         .build_cartesian_2d(axis, (0..count).into_segmented())?;
     let name = |row: &SegmentValue<u32>| match row {
-        SegmentValue::CenterOf(row) => at(rows, count, *row).map_or("", |row| row.name).to_owned(),
+        // The space keeps it away from the axis.
+        SegmentValue::CenterOf(row) => at(rows, count, *row).map_or("", |row| row.name).to_owned() + "\u{a0}\u{a0}",
         _ => String::new(),
     };
     chart

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use crate::work::Kind::{self as Work, Burst, Commit, Groups, Idle, Paced, Replay, Slow, Targeted};
+use crate::work::Kind::{self as Work, Burst, Commit, Groups, Idle, ManyGroups, Paced, Replay, Slow, Targeted};
 
 /// The exit status of a program that lacks something which has to be installed; its last words say what.
 pub(crate) const MISSING: i32 = 3;
@@ -77,15 +77,15 @@ pub(crate) const SUBJECTS: &[Subject] = &[
 ];
 
 const BROADCASTS: &[Work] = &[Burst, Paced, Targeted, Slow, Idle];
-const HAS_GROUPS: &[Work] = &[Burst, Paced, Targeted, Groups, Slow, Idle, Commit];
+const HAS_GROUPS: &[Work] = &[Burst, Paced, Targeted, Groups, ManyGroups, Slow, Idle, Commit];
 
 const fn floor(name: &'static str, args: &'static [&'static str]) -> Subject {
-    let works = &[Burst, Paced, Targeted, Groups, Slow, Idle];
+    let works = &[Burst, Paced, Targeted, Groups, ManyGroups, Slow, Idle];
     Subject { name, kind: Kind::Floor, program: "floor", args, load_args: &[], works }
 }
 
 const fn ssehub(name: &'static str, args: &'static [&'static str]) -> Subject {
-    let works = &[Burst, Paced, Targeted, Groups, Slow, Idle, Replay, Commit];
+    let works = &[Burst, Paced, Targeted, Groups, ManyGroups, Slow, Idle, Replay, Commit];
     Subject { name, kind: Kind::Ssehub, program: "ssehub-playground", args, load_args: &[], works }
 }
 

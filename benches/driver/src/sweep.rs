@@ -65,7 +65,7 @@ const fn targeted(name: &'static str, at: u32) -> Point {
 }
 
 const fn in_groups(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
-    Point { at, work: work(name, Kind::Groups, 100).events(10_000).load_args(load_args) }
+    Point { at, work: work(name, Kind::ManyGroups, 100).events(10_000).load_args(load_args) }
 }
 
 const fn missed(name: &'static str, streams: u32) -> Point {

@@ -37,8 +37,10 @@ pub(crate) enum Kind {
     Paced,
     /// Each event goes to one user, in turn.
     Targeted,
-    /// Each event goes to one group, in turn.
+    /// Each event goes to one group, in turn; a stream is in one.
     Groups,
+    /// Each event goes to one group, in turn; a stream is in all.
+    ManyGroups,
     /// Every stream gets every event, but some don't read.
     Slow,
     /// Streams are opened and nothing is sent.
@@ -59,7 +61,7 @@ pub(crate) const WORKS: &[Work] = &[
     work(TARGETED.many, Kind::Targeted, 10_000).events(50_000).quick(50_000),
     work("targeted-16k", Kind::Targeted, 16_000).events(50_000),
     work("groups", Kind::Groups, 10_000).events(50_000).load_args(&["--groups", "1000"]).remark("1,000 groups of 10"),
-    work("many-groups", Kind::Groups, 1)
+    work("many-groups", Kind::ManyGroups, 1)
         .events(50_000)
         .load_args(&["--shape", "many-groups:1000"])
         .remark("in 1,000 groups"),
@@ -145,7 +147,9 @@ impl Work {
     /// What tells the subjects apart in this work.
     pub(crate) fn metrics(&self) -> &'static [Metric] {
         match self.kind {
-            Kind::Burst | Kind::Targeted | Kind::Groups => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
+            Kind::Burst | Kind::Targeted | Kind::Groups | Kind::ManyGroups => {
+                &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond]
+            }
             Kind::Slow if self.rate.is_none() => &[Metric::CpuPerDelivery, Metric::DeliveriesPerSecond],
             Kind::Paced | Kind::Slow => {
                 &[Metric::CpuPerDelivery, Metric::LatencyP50, Metric::LatencyP99, Metric::LastReceiverP50]
@@ -161,7 +165,7 @@ impl Work {
         match self.kind {
             Kind::Burst => &[(Metric::CpuPerDelivery, Some("floor-64"))],
             Kind::Slow if self.rate.is_none() => &[(Metric::CpuPerDelivery, Some("floor-64"))],
-            Kind::Targeted | Kind::Groups => &[(Metric::CpuPerDelivery, Some("floor-1"))],
+            Kind::Targeted | Kind::Groups | Kind::ManyGroups => &[(Metric::CpuPerDelivery, Some("floor-1"))],
             Kind::Paced | Kind::Slow => {
                 &[(Metric::CpuPerDelivery, Some("floor-1")), (Metric::LastReceiverP50, Some("floor-1"))]
             }
@@ -199,7 +203,7 @@ impl Work {
             Kind::Burst => "burst",
             Kind::Paced => "paced",
             Kind::Targeted => "targeted",
-            Kind::Groups => "groups",
+            Kind::Groups | Kind::ManyGroups => "groups",
             // A floor would wait for a stalled reader for ever: it has none.
             Kind::Slow if subject.kind == subject::Kind::Floor => self.rate.map_or("burst", |_| "paced"),
             Kind::Slow => "slow",
