@@ -6,6 +6,7 @@ use crate::plot::Plot;
 use crate::results::Results;
 use crate::subject::NOT_MEASURED;
 use crate::table::Table;
+use crate::work::TARGETED;
 use crate::{detail, glance};
 
 /// For a terminal.
@@ -61,7 +62,8 @@ fn sections(results: &Results) -> Vec<Section> {
         table: detail::work(work),
         words: work.impossible.as_ref().map(|why| format!("Not measured: {why}.")),
     }));
-    sections.push(section("Growth of the cost from targeted-1k to targeted-10k", detail::growth(results)));
+    let growth = format!("Growth of the cost from {} to {}", TARGETED.few, TARGETED.many);
+    sections.push(section(&growth, detail::growth(results)));
     sections.push(section("Server CPU a delivery against what the server holds", detail::sweeps(results)));
     sections.retain(|section| section.words.is_some() || !section.table.is_empty());
     sections
@@ -106,7 +108,7 @@ mod tests {
         work.impossible = Some("too few files".to_owned());
         let text = plain(&run(vec![work]));
         assert!(
-            text.contains("targeted-16k: 16,000 streams, 50,000 events of 96 bytes\nNot measured: too few files.\n"),
+            text.contains("targeted-16k: 16,000 streams, 30,000 events of 96 bytes\nNot measured: too few files.\n"),
             "{text}"
         );
     }

@@ -53,21 +53,21 @@ pub(crate) enum Kind {
 
 /// All works, the short ones of a kind first.
 pub(crate) const WORKS: &[Work] = &[
-    work("burst-1k", Kind::Burst, 1_000).events(4_000).quick(2_000),
-    work("burst-10k", Kind::Burst, 10_000).events(300).quick(100),
-    work("paced-10k-5", Kind::Paced, 10_000).rate(5).events(50).quick(20),
-    work("paced-10k-20", Kind::Paced, 10_000).rate(20).events(200),
-    work(TARGETED.few, Kind::Targeted, 1_000).events(50_000),
-    work(TARGETED.many, Kind::Targeted, 10_000).events(50_000).quick(50_000),
-    work("targeted-16k", Kind::Targeted, 16_000).events(50_000),
+    work("burst-1k", Kind::Burst, 1_000).events(3_000).quick(2_000),
+    work("burst-10k", Kind::Burst, 10_000).events(150).quick(100),
+    work("paced-10k-5", Kind::Paced, 10_000).rate(5).events(30).quick(20),
+    work("paced-10k-20", Kind::Paced, 10_000).rate(20).events(100),
+    work(TARGETED.few, Kind::Targeted, 1_000).events(30_000),
+    work(TARGETED.many, Kind::Targeted, 10_000).events(30_000).quick(30_000),
+    work("targeted-16k", Kind::Targeted, 16_000).events(30_000),
     work("groups", Kind::Groups, 10_000).events(50_000).load_args(&["--groups", "1000"]).remark("1,000 groups of 10"),
     work("many-groups", Kind::ManyGroups, 1)
         .events(50_000)
         .load_args(&["--shape", "many-groups:1000"])
         .remark("in 1,000 groups"),
     // More than the 4 MB that Linux takes for a stream that is not read.
-    work("slow", Kind::Slow, 1_000).events(5_000).size(1_024).remark("1 % of them stalled"),
-    work("slow-paced", Kind::Slow, 200).rate(60).events(600).size(16_384).remark("1 % of them stalled"),
+    work("slow", Kind::Slow, 500).events(5_000).size(1_024).remark("1 % of them stalled"),
+    work("slow-paced", Kind::Slow, 200).rate(60).events(400).size(16_384).remark("1 % of them stalled"),
     work("idle-10k", Kind::Idle, 10_000).quick(0),
     work("replay", Kind::Replay, 1_000)
         .events(100_000)
@@ -235,7 +235,7 @@ mod tests {
         let (paced, subject) = named("paced-10k-5");
         let command = |full| paced.load_command(subject("axum"), full).join(" ");
         assert_eq!(command(false), "paced --size 96 --streams 10000 --events 20 --rate 5");
-        assert_eq!(command(true), "paced --size 96 --streams 10000 --events 50 --rate 5");
+        assert_eq!(command(true), "paced --size 96 --streams 10000 --events 30 --rate 5");
         let (commit, _) = named("commit-4");
         let command = commit.load_command(subject("axum"), true).join(" ");
         assert_eq!(command, "commit --size 96 --events 500000 --publishers 4");
