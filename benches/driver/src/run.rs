@@ -1,7 +1,7 @@
 //! Works measured with their subjects, as often as was asked for.
 
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use ssehub_load::Report;
@@ -61,11 +61,11 @@ impl Runner {
             for (job, results) in jobs.iter().zip(&mut results).filter(|(job, _)| possible(job)) {
                 for result in results {
                     measurement += 1;
-                    println!("{measurement} of {all}: {} {}", job.work.name, result.name);
+                    let started = Instant::now();
                     let outcome = self.measure(job.work, result.subject);
-                    if let Some(fault) = Fault::of(&outcome) {
-                        println!("  {fault}");
-                    }
+                    let fault = Fault::of(&outcome).map_or_else(String::new, |fault| format!(": {fault}"));
+                    let seconds = started.elapsed().as_secs_f64();
+                    println!("{measurement} of {all}: {} {}, {seconds:.1} s{fault}", job.work.name, result.name);
                     result.outcomes.push(outcome);
                 }
             }

@@ -66,7 +66,7 @@ pub(crate) const WORKS: &[Work] = &[
         .load_args(&["--shape", "many-groups:1000"])
         .remark("in 1,000 groups"),
     // More than the 4 MB that Linux takes for a stream that is not read.
-    work("slow", Kind::Slow, 500).events(5_000).size(1_024).remark("1 % of them stalled"),
+    work("slow", Kind::Slow, 200).events(5_000).size(1_024).remark("1 % of them stalled"),
     work("slow-paced", Kind::Slow, 200).rate(60).events(400).size(16_384).remark("1 % of them stalled"),
     work("idle-10k", Kind::Idle, 10_000).quick(0),
     work("replay", Kind::Replay, 1_000)
