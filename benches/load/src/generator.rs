@@ -9,10 +9,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
-use ssehub_order::Order;
+use ssehub_order::{Order, Receivers};
 
 use crate::connect::{Ask, request};
-use crate::publish::{How, Publisher};
+use crate::publish::{How, Publisher, To};
 use crate::shape::Shape;
 use crate::share::Progress;
 use crate::stream::{Counts, Stream};
@@ -30,15 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a wait lasts at most before the clock is looked at.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Of each hundred streams, the one that reads nothing once it is made deaf.
-const DEAF: u64 = 99;
-
 /// All streams to one server.
 pub(crate) struct Generator {
     server: SocketAddr,
     shape: Shape,
     epoll: OwnedFd,
     streams: Vec<Stream>,
+    /// Of each hundred streams, so many read nothing.
+    stalled: u64,
     how: How,
     /// Requests to publish; none where it has been answered.
     publishers: Vec<Option<Publisher>>,
@@ -59,6 +58,7 @@ impl Generator {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             streams: (0..streams).map(|nth| Stream::new(shape.share(nth, streams), continued)).collect(),
             how,
+            stalled: 0,
             publishers: Vec::new(),
             counts: Counts::default(),
             times: Times::new(0)?,
@@ -103,10 +103,11 @@ impl Generator {
         Ok(())
     }
 
-    /// The last of each hundred streams reads nothing from now on.
-    pub(crate) fn make_deaf(&mut self) -> Result<()> {
+    /// The last `percent` of each hundred streams read nothing from now on.
+    pub(crate) fn stall(&mut self, percent: u64) -> Result<()> {
+        self.stalled = percent;
         for (nth, stream) in (0..).zip(&self.streams) {
-            if nth % 100 == DEAF
+            if self.is_stalled(nth)
                 && let Some(socket) = &stream.socket
             {
                 epoll::delete(&self.epoll, socket)?;
@@ -115,19 +116,22 @@ impl Generator {
         Ok(())
     }
 
+    fn is_stalled(&self, nth: u64) -> bool {
+        nth % 100 >= 100 - self.stalled
+    }
+
     /// Forgets what came before, and has the server publish `order`, in as many parts at a time as there are
-    /// `publishers`. Tells how many deliveries are to come: to all streams, or to those that are not deaf.
-    pub(crate) fn publish(&mut self, order: &Order<()>, publishers: u64, times: Times, deaf: bool) -> Result<u64> {
+    /// `publishers`. Tells how many deliveries are to come.
+    pub(crate) fn publish(&mut self, order: &Order<To>, publishers: u64, times: Times) -> Result<u64> {
         ensure!(!self.is_publishing(), "the server has not answered the last request to publish");
         self.counts = Counts { opened: self.counts.opened, ended: self.counts.ended, ..Counts::default() };
         self.times = times;
-        let mut expected = 0;
-        for (nth, stream) in (0..).zip(&mut self.streams) {
-            stream.progress = Progress::new(stream.share, order.count);
-            if !(deaf && nth % 100 == DEAF) {
-                expected += stream.share.of(order.count);
-            }
+        let owed = if order.receivers == Receivers::Same(To::Nobody) { 0 } else { order.count };
+        for stream in &mut self.streams {
+            stream.progress = Progress::new(stream.share, owed);
         }
+        let reading = (0..).zip(&self.streams).filter(|(nth, _)| !self.is_stalled(*nth));
+        let expected = reading.map(|(_, stream)| stream.share.of(owed)).sum();
         self.publishers.clear();
         for nth in 0..publishers {
             let part = Order { count: (order.count + nth) / publishers, ..order.clone() };

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use ssehub_order::{Order, RATES};
 
-use crate::publish::{How, Template};
+use crate::publish::{How, Template, To};
 use crate::shape::Shape;
 
 /// Opens many event streams to one server, has it publish, and tells as JSON what came and what it cost.
@@ -41,9 +41,16 @@ pub(crate) struct Options {
     #[arg(long, value_name = "G", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     groups: u64,
     /// What each stream asks for, where not what is usual for the work: all, user, group:K (stream i is in group
-    /// i mod K) or many-groups:G (each stream is in all of G groups).
+    /// i mod K), many-groups:G (each stream is in all of G groups) or one-in-all:G (only the first is, and stream i of
+    /// the others in group i mod G).
     #[arg(long)]
     shape: Option<Shape>,
+    /// Of each hundred streams, so many read nothing, of the work `slow`.
+    #[arg(long, value_name = "PERCENT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=50))]
+    pub(crate) stalled: u64,
+    /// Events to a user who never connects that the server has to keep besides, of the work `replay`.
+    #[arg(long, value_name = "R", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    pub(crate) retained: u64,
     /// How the server is made to publish.
     #[arg(long, value_enum, value_name = "HOW", default_value = "endpoint")]
     publish: Publish,
@@ -75,7 +82,7 @@ pub(crate) enum Work {
     Targeted,
     /// Each event to one group, the groups in turn.
     Groups,
-    /// A burst of which the last of each hundred streams reads nothing.
+    /// Every event to every stream, of which some read nothing.
     Slow,
     /// Streams that wait, and nothing published.
     Idle,
@@ -112,7 +119,7 @@ impl Options {
     }
 
     /// `events` events, as fast as the server takes them.
-    pub(crate) fn order(&self, events: u64) -> Order<()> {
+    pub(crate) fn order(&self, events: u64) -> Order<To> {
         let receivers = self.shape().receivers(self.streams);
         Order { receivers, count: events, size: self.size, rate: None }
     }

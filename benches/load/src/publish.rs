@@ -22,6 +22,14 @@ pub(crate) enum How {
     Posts(Template),
 }
 
+/// Whom all events of an order are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    All,
+    /// A user who never connects.
+    Nobody,
+}
+
 /// A path in which `{target}` stands for whom an event is for: `all`, `user:ID` or `group:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
@@ -38,7 +46,7 @@ pub(crate) enum Publisher {
 
 impl Publisher {
     /// Connects, as the `nth` connection, and begins.
-    pub(crate) fn start(server: SocketAddr, nth: u64, how: &How, order: &Order<()>) -> Result<Self> {
+    pub(crate) fn start(server: SocketAddr, nth: u64, how: &How, order: &Order<To>) -> Result<Self> {
         Ok(match how {
             How::Endpoint => Self::Endpoint(Endpoint::start(server, nth, order)?),
             How::Posts(template) => Self::Posts(Posts::start(server, nth, template.clone(), order.clone())?),
@@ -73,6 +81,16 @@ impl AsFd for Publisher {
         match self {
             Self::Endpoint(endpoint) => endpoint.as_fd(),
             Self::Posts(posts) => posts.as_fd(),
+        }
+    }
+}
+
+impl To {
+    /// As servers name it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Nobody => "user:nobody",
         }
     }
 }

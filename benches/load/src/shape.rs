@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use ssehub_order::Receivers;
 
+use crate::publish::To;
 use crate::share::Share;
 
 /// Who the streams are.
@@ -17,27 +18,38 @@ pub(crate) enum Shape {
     Group(u64),
     /// Each stream is in all of that many groups.
     ManyGroups(u64),
+    /// The first stream is in all of that many groups, and stream i of the others in group i mod this.
+    OneInAll(u64),
 }
 
 impl Shape {
     /// What stream `stream` asks the server for.
     pub(crate) fn path(self, stream: u64) -> String {
-        match self {
+        match self.of(stream) {
             Self::All => "/events".to_owned(),
             Self::User => format!("/events?user={stream}"),
             Self::Group(groups) => format!("/events?group={}", stream % groups),
-            Self::ManyGroups(groups) => {
+            Self::ManyGroups(groups) | Self::OneInAll(groups) => {
                 let groups: Vec<String> = (0..groups).map(|group| format!("group={group}")).collect();
                 format!("/events?{}", groups.join("&"))
             }
         }
     }
 
+    /// The shape of stream `stream` by itself.
+    fn of(self, stream: u64) -> Self {
+        match self {
+            Self::OneInAll(groups) if stream > 0 => Self::Group(groups),
+            Self::OneInAll(groups) => Self::ManyGroups(groups),
+            other => other,
+        }
+    }
+
     /// What stream `stream` is to receive.
     pub(crate) fn share(self, stream: u64, streams: u64) -> Share {
         let targets = self.targets(streams);
-        match self {
-            Self::All | Self::ManyGroups(_) => Share { offset: 0, stride: 1, targets },
+        match self.of(stream) {
+            Self::All | Self::ManyGroups(_) | Self::OneInAll(_) => Share { offset: 0, stride: 1, targets },
             Self::User | Self::Group(_) => Share { offset: stream % targets, stride: targets, targets },
         }
     }
@@ -48,11 +60,11 @@ impl Shape {
     }
 
     /// Whom the events are for.
-    pub(crate) fn receivers(self, streams: u64) -> Receivers<()> {
+    pub(crate) fn receivers(self, streams: u64) -> Receivers<To> {
         match self {
-            Self::All => Receivers::Same(()),
+            Self::All => Receivers::Same(To::All),
             Self::User => Receivers::Users(streams),
-            Self::Group(groups) | Self::ManyGroups(groups) => Receivers::Groups(groups),
+            Self::Group(groups) | Self::ManyGroups(groups) | Self::OneInAll(groups) => Receivers::Groups(groups),
         }
     }
 }
@@ -67,9 +79,10 @@ impl FromStr for Shape {
             None if text == "user" => Some(Self::User),
             Some(("group", number)) => groups(number).map(Self::Group),
             Some(("many-groups", number)) => groups(number).map(Self::ManyGroups),
+            Some(("one-in-all", number)) => groups(number).map(Self::OneInAll),
             _ => None,
         };
-        shape.ok_or("wanted is all, user, group:K or many-groups:G, with 1 to 1000000 groups")
+        shape.ok_or("wanted is all, user, group:K, many-groups:G or one-in-all:G, with 1 to 1000000 groups")
     }
 }
 
@@ -89,6 +102,7 @@ mod tests {
         assert_eq!(expected(Shape::Group(5), 10, 7), 14, "each group has two members");
         assert_eq!(expected(Shape::Group(20), 10, 20), 10, "half of the groups have no member");
         assert_eq!(expected(Shape::ManyGroups(5), 2, 7), 14);
+        assert_eq!(expected(Shape::OneInAll(5), 6, 10), 20, "one stream gets all, and each group has another member");
     }
 
     #[test]
@@ -97,6 +111,8 @@ mod tests {
         assert_eq!(Shape::User.path(3), "/events?user=3");
         assert_eq!(Shape::Group(2).path(3), "/events?group=1");
         assert_eq!(Shape::ManyGroups(2).path(3), "/events?group=0&group=1");
+        assert_eq!(Shape::OneInAll(2).path(0), "/events?group=0&group=1");
+        assert_eq!(Shape::OneInAll(2).path(3), "/events?group=1");
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use ssehub_load::Report;
-use ssehub_order::Order;
+use ssehub_order::{Order, Receivers};
 
 use crate::generator::Generator;
 use crate::options::{Options, Work};
 use crate::process::{cpu_ns, memory};
+use crate::publish::To;
 use crate::times::Times;
 
 /// Events for each target before the measurement, so that caches are filled and each stream is known to be heard.
@@ -71,7 +72,7 @@ fn warm_up(options: &Options, generator: &mut Generator) -> Result<()> {
         Work::Commit => options.events.div_ceil(WARM_UP_PART),
         _ => WARM_UP * options.shape().targets(options.streams),
     };
-    let expected = generator.publish(&options.order(events), options.publishers, Times::new(0)?, false)?;
+    let expected = generator.publish(&options.order(events), options.publishers, Times::new(0)?)?;
     generator.until_received(expected, Instant::now() + options.deadline, options.quiet)?;
     let received = generator.counts.received;
     ensure!(received == expected, "only {received} of {expected} events came while the server was warmed up");
@@ -80,9 +81,8 @@ fn warm_up(options: &Options, generator: &mut Generator) -> Result<()> {
 
 /// Publishes and reads. Tells how many deliveries were to come, and what it cost.
 fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)> {
-    let slow = options.work == Work::Slow;
-    if slow {
-        generator.make_deaf()?;
+    if options.work == Work::Slow {
+        generator.stall(options.stalled)?;
     }
     let timed = if options.rate.is_some() { options.events } else { 0 };
     let times = Times::new(usize::try_from(timed).context("too many events")?)?;
@@ -90,7 +90,7 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
     let meter = Meter::start(options.pid, generator.idle)?;
     let started = Instant::now();
     let due = order.due(started, options.events).unwrap_or(started);
-    let expected = generator.publish(&order, options.publishers, times, slow)?;
+    let expected = generator.publish(&order, options.publishers, times)?;
     let last = generator.until_received(expected, due + options.deadline, options.quiet)?;
     let cost = meter.stop(last - started, generator.idle)?;
     generator.linger(LINGER)?;
@@ -101,7 +101,12 @@ fn published(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)
 /// what it cost from the first connection on.
 fn replayed(options: &Options, generator: &mut Generator) -> Result<(u64, Cost)> {
     generator.close();
-    let expected = generator.publish(&options.order(options.events), 1, Times::new(0)?, false)?;
+    if options.retained > 0 {
+        let kept = Order { receivers: Receivers::Same(To::Nobody), ..options.order(options.retained) };
+        generator.publish(&kept, 1, Times::new(0)?)?;
+        generator.until_received(0, Instant::now() + options.deadline, options.quiet)?;
+    }
+    let expected = generator.publish(&options.order(options.events), 1, Times::new(0)?)?;
     generator.until_received(0, Instant::now() + options.deadline, options.quiet)?;
     generator.linger(LINGER)?;
     let meter = Meter::start(options.pid, generator.idle)?;

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use ssehub_order::{Order, Receivers};
 
+use super::To;
 use crate::connect::{Ask, request};
 use crate::response::Response;
 
@@ -20,7 +21,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn start(server: SocketAddr, nth: u64, order: &Order<()>) -> Result<Self> {
+    pub(super) fn start(server: SocketAddr, nth: u64, order: &Order<To>) -> Result<Self> {
         let socket = request(server, nth, Ask::Publish { path: &path(order) }).context("publish")?;
         Ok(Self { socket, response: Response::default(), body: Vec::new() })
     }
@@ -52,10 +53,10 @@ impl AsFd for Endpoint {
     }
 }
 
-fn path(order: &Order<()>) -> String {
+fn path(order: &Order<To>) -> String {
     let Order { receivers, count, size, rate } = order;
     let receivers = match receivers {
-        Receivers::Same(()) => String::new(),
+        Receivers::Same(to) => format!("&to={}", to.name()),
         Receivers::Users(users) => format!("&users={users}"),
         Receivers::Groups(groups) => format!("&groups={groups}"),
     };
@@ -69,10 +70,11 @@ mod tests {
 
     #[test]
     fn the_server_is_told_the_whole_order() {
-        let order = Order { receivers: Receivers::Same(()), count: 5, size: 96, rate: None };
-        assert_eq!(path(&order), "/publish?count=5&size=96");
-        let users = Order { receivers: Receivers::Users(3), rate: Some(0.5), ..order.clone() };
-        assert_eq!(path(&users), "/publish?count=5&size=96&users=3&rate=0.5");
-        assert_eq!(path(&Order { receivers: Receivers::Groups(3), ..order }), "/publish?count=5&size=96&groups=3");
+        let order = Order { receivers: Receivers::Same(To::All), count: 5, size: 96, rate: None };
+        let told = |receivers, rate| path(&Order { receivers, rate, ..order.clone() });
+        assert_eq!(path(&order), "/publish?count=5&size=96&to=all");
+        assert_eq!(told(Receivers::Same(To::Nobody), None), "/publish?count=5&size=96&to=user:nobody");
+        assert_eq!(told(Receivers::Users(3), Some(0.5)), "/publish?count=5&size=96&users=3&rate=0.5");
+        assert_eq!(told(Receivers::Groups(3), None), "/publish?count=5&size=96&groups=3");
     }
 }

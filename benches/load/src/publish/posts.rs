@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use ssehub_order::{Order, Receivers, data};
 
-use super::Template;
+use super::{Template, To};
 use crate::answers::Answers;
 use crate::connect::connect;
 
@@ -29,7 +29,7 @@ pub(crate) struct Posts {
     server: SocketAddr,
     socket: OwnedFd,
     template: Template,
-    order: Order<()>,
+    order: Order<To>,
     started: Instant,
     /// How many events were made.
     made: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Posts {
 }
 
 impl Posts {
-    pub(super) fn start(server: SocketAddr, nth: u64, template: Template, order: Order<()>) -> Result<Self> {
+    pub(super) fn start(server: SocketAddr, nth: u64, template: Template, order: Order<To>) -> Result<Self> {
         let socket = connect(server, nth).context("publish")?;
         let started = Instant::now();
         let (waiting, answers) = (Vec::with_capacity(2 * MOST_WAITING), Answers::default());
@@ -103,7 +103,7 @@ impl Posts {
         let data = data(turn.counter, self.order.size);
         // Writing to a Vec cannot fail.
         let _ = match &self.order.receivers {
-            Receivers::Same(()) => write!(waiting, "POST {before}all{behind}"),
+            Receivers::Same(to) => write!(waiting, "POST {before}{}{behind}", to.name()),
             Receivers::Users(_) => write!(waiting, "POST {before}user:{}{behind}", turn.target),
             Receivers::Groups(_) => write!(waiting, "POST {before}group:{}{behind}", turn.target),
         };

@@ -8,6 +8,7 @@ mod retaining;
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, id};
+use std::sync::atomic::Ordering;
 use std::thread::spawn;
 
 use serde_json::Value;
@@ -54,6 +55,8 @@ fn every_work_receives_from_the_floor_what_it_expects() {
         ("groups --streams 10 --groups 5 --events 200", 400),
         ("groups --streams 3 --shape many-groups:7 --events 100", 300),
         ("groups --streams 1 --shape many-groups:1000 --events 3000", 3000),
+        ("groups --streams 6 --shape one-in-all:5 --events 500", 1000),
+        ("slow --streams 100 --events 50 --stalled 0", 5000),
         ("commit --events 1000", 0),
         ("commit --events 1000 --publishers 4", 0),
         ("idle --streams 10", 0),
@@ -84,10 +87,10 @@ fn a_report_tells_times_and_costs() {
 
 #[test]
 fn a_slow_stream_is_not_waited_for() {
-    let (status, text) = load("slow --streams 100 --events 50", floor(1));
-    assert_eq!(status, Some(0), "{text}");
-    let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&report["expected"], &report["deliveries"]), (&4950.into(), &4950.into()));
+    for (line, expected) in [("slow --streams 100", 4950), ("slow --streams 110 --stalled 20", 4500)] {
+        let report = flawless(&format!("{line} --events 50"), floor(1));
+        assert_eq!((&report["expected"], &report["deliveries"]), (&expected.into(), &expected.into()), "{line}");
+    }
 }
 
 /// What the work finds out about a server with that fault: lost, duplicates, gaps and ended streams.
@@ -138,13 +141,21 @@ fn a_stream_that_ends_is_found() {
 
 #[test]
 fn streams_that_come_back_receive_what_they_missed() {
-    let report = flawless("replay --streams 5 --events 52", retaining::start(0));
+    let report = flawless("replay --streams 5 --events 52", retaining::start(0).0);
     assert_eq!((&report["expected"], &report["deliveries"]), (&52.into(), &52.into()));
 }
 
 #[test]
+fn events_that_nobody_missed_can_be_kept_besides() {
+    let (server, for_nobody) = retaining::start(0);
+    let report = flawless("replay --streams 5 --events 50 --retained 70", server);
+    assert_eq!((&report["expected"], &report["deliveries"]), (&50.into(), &50.into()));
+    assert_eq!(for_nobody.load(Ordering::Relaxed), 70);
+}
+
+#[test]
 fn an_event_that_is_not_replayed_is_found() {
-    let (status, text) = load("replay --streams 5 --events 50", retaining::start(1));
+    let (status, text) = load("replay --streams 5 --events 50", retaining::start(1).0);
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &5.into(), &5.into()), "{text}");
 }

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::spawn;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,10 +16,16 @@ struct Kept {
     text: String,
 }
 
+/// An event to somebody else is kept for this user.
+const NOBODY: u64 = u64::MAX;
+
 /// Starts the server, which serves until the tests end. Of what a stream missed it leaves out the first `skipped`.
-pub(crate) fn start(skipped: usize) -> SocketAddr {
+/// Returns with its address how many events it has kept that were for nobody.
+pub(crate) fn start(skipped: usize) -> (SocketAddr, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let for_nobody = Arc::new(AtomicU64::new(0));
+    let count_for_nobody = Arc::clone(&for_nobody);
     spawn(move || {
         let (mut kept, mut streams) = (Vec::new(), Vec::new());
         for socket in listener.incoming() {
@@ -25,7 +33,13 @@ pub(crate) fn start(skipped: usize) -> SocketAddr {
             let request = head(&mut socket);
             socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
             if let Some(count) = number(&request, "count=") {
-                publish(&mut kept, count, number(&request, "users=").unwrap());
+                match number(&request, "users=") {
+                    Some(users) => publish(&mut kept, (0..count).map(|event| (event % users, event / users))),
+                    None => {
+                        publish(&mut kept, (0..count).map(|event| (NOBODY, event)));
+                        count_for_nobody.fetch_add(count, Ordering::Relaxed);
+                    }
+                }
                 let sent = kept.len() - count as usize;
                 kept[sent..].iter().for_each(|event: &Kept| send_to(&mut streams, event));
             } else {
@@ -38,15 +52,15 @@ pub(crate) fn start(skipped: usize) -> SocketAddr {
             }
         }
     });
-    address
+    (address, for_nobody)
 }
 
-fn publish(kept: &mut Vec<Kept>, count: u64, users: u64) {
-    for event in 0..count {
+/// Makes events with these users and counters.
+fn publish(kept: &mut Vec<Kept>, events: impl Iterator<Item = (u64, u64)>) {
+    for (user, counter) in events {
         let made = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let id = kept.len() as u64;
-        let text = format!("id: {id}\ndata: #{} {made}\n\n", event / users);
-        kept.push(Kept { user: event % users, id, text });
+        kept.push(Kept { user, id, text: format!("id: {id}\ndata: #{counter} {made}\n\n") });
     }
 }
 
