@@ -108,7 +108,7 @@ mod tests {
         work.impossible = Some("too few files".to_owned());
         let text = plain(&run(vec![work]));
         assert!(
-            text.contains("targeted-16k: 16,000 streams, 30,000 events of 96 bytes\nNot measured: too few files.\n"),
+            text.contains("targeted-16k: 16,000 streams, 20,000 events of 96 bytes\nNot measured: too few files.\n"),
             "{text}"
         );
     }

@@ -49,13 +49,21 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         subjects: &["floor-1", "lean"],
     },
     Sweep {
-        against: "retained events, of which each stream missed 100",
-        points: &[missed("retained at 1k", 10), missed("retained at 10k", 100), missed("retained at 100k", 1_000)],
+        against: "retained events, of which each of 100 streams missed 10",
+        points: &[
+            missed("retained at 1k", 1_000, &[]),
+            missed("retained at 10k", 10_000, &["--retained", "9000"]),
+            missed("retained at 100k", 100_000, &["--retained", "99000"]),
+        ],
         subjects: &["lean"],
     },
     Sweep {
         against: "stalled streams of 1,000",
-        points: &[stalled("stalled at 0", 0, Kind::Burst), stalled("stalled at 1 %", 10, Kind::Slow)],
+        points: &[
+            stalled("stalled at 0", 0, &["--stalled", "0"]),
+            stalled("stalled at 1 %", 10, &["--stalled", "1"]),
+            stalled("stalled at 10 %", 100, &["--stalled", "10"]),
+        ],
         subjects: &["lean"],
     },
 ];
@@ -68,14 +76,13 @@ const fn in_groups(name: &'static str, at: u32, load_args: &'static [&'static st
     Point { at, work: work(name, Kind::ManyGroups, 100).events(10_000).load_args(load_args) }
 }
 
-const fn missed(name: &'static str, streams: u32) -> Point {
+const fn missed(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
     let server_args = &["--history-events", "200000", "--history-bytes", "268435456"];
-    let events = streams * 100;
-    Point { at: events, work: work(name, Kind::Replay, streams).events(events).server_args(server_args) }
+    Point { at, work: work(name, Kind::Replay, 100).events(1_000).load_args(load_args).server_args(server_args) }
 }
 
-const fn stalled(name: &'static str, at: u32, kind: Kind) -> Point {
-    Point { at, work: work(name, kind, 1_000).events(5_000).size(1_024) }
+const fn stalled(name: &'static str, at: u32, load_args: &'static [&'static str]) -> Point {
+    Point { at, work: work(name, Kind::Slow, 1_000).events(5_000).size(1_024).load_args(load_args) }
 }
 
 impl Sweep {
