@@ -39,7 +39,7 @@ fn floor(batch: u16) -> SocketAddr {
 fn flawless(line: &str, server: SocketAddr) -> Value {
     let (status, text) = load(line, server);
     assert_eq!(status, Some(0), "{line}: {text}");
-    let report: Value = serde_json::from_str(&text).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
     for none in ["lost", "duplicates", "gaps", "ended"] {
         assert_eq!(report[none], 0, "{line}: {none} in {text}");
     }
@@ -96,7 +96,7 @@ fn a_slow_stream_is_not_waited_for() {
 /// What the work finds out about a server with that fault: lost, duplicates, gaps and ended streams.
 fn found(fault: Fault) -> [u64; 4] {
     let (status, text) = load("burst --streams 3 --events 20", faulty::start(fault));
-    let report: Value = serde_json::from_str(&text).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
     let found = ["lost", "duplicates", "gaps", "ended"].map(|name| report[name].as_u64().unwrap());
     assert_eq!(status, Some(if fault == Fault::None { 0 } else { 1 }), "{text}");
     assert_eq!(report["expected"], 60);
@@ -156,7 +156,7 @@ fn events_that_nobody_missed_can_be_kept_besides() {
 #[test]
 fn an_event_that_is_not_replayed_is_found() {
     let (status, text) = load("replay --streams 5 --events 50", retaining::start(1).0);
-    let report: Value = serde_json::from_str(&text).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
     assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &5.into(), &5.into()), "{text}");
 }
 
@@ -188,7 +188,7 @@ fn posts_keep_the_rate() {
 fn one_posted_event_that_is_lost_is_found() {
     // Only the measured events get as far as that: the first three are for warming up.
     let (status, text) = load(&format!("burst --streams 3 --events 20 {POST}"), posted::start("#7 "));
-    let report: Value = serde_json::from_str(&text).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
     assert_eq!((status, &report["lost"], &report["gaps"]), (Some(1), &3.into(), &3.into()), "{text}");
 }
 

@@ -38,9 +38,11 @@ fn serve(mut socket: TcpStream, streams: &Streams, lost: &Mutex<Option<&str>>) {
         }
         let path = line.split(' ').nth(1).unwrap();
         if let Some(stream) = path.strip_prefix("/events") {
-            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
             let target = stream.strip_prefix("?user=").map_or("all".to_owned(), |user| format!("user:{user}"));
-            return streams.lock().unwrap().push((target, socket));
+            // Whoever sees the answer gets the next event.
+            let mut streams = streams.lock().unwrap();
+            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            return streams.push((target, socket));
         }
         let mut data = vec![0; length];
         requests.read_exact(&mut data).unwrap();
