@@ -48,7 +48,7 @@ impl Runner {
         Ok(Self { cores: Cores::choose()?, files: process::open_many_files()?, repeat, full })
     }
 
-    /// Measures each work with each of its subjects in turn, and all of them again in each repetition.
+    /// Measures each work with each of its subjects in turn, and all that went well again in each repetition.
     pub(crate) fn run(&self, jobs: &[Job]) -> Vec<WorkResults> {
         let results = |subject: &&'static Subject| SubjectResults::new(subject);
         let mut results: Vec<Vec<SubjectResults>> =
@@ -61,6 +61,10 @@ impl Runner {
             for (job, results) in jobs.iter().zip(&mut results).filter(|(job, _)| possible(job)) {
                 for result in results {
                     measurement += 1;
+                    // Its figures don't count any more.
+                    if result.fault().is_some() {
+                        continue;
+                    }
                     let started = Instant::now();
                     let outcome = self.measure(job.work, result.subject);
                     let fault = Fault::of(&outcome).map_or_else(String::new, |fault| format!(": {fault}"));

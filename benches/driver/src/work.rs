@@ -21,6 +21,7 @@ pub(crate) struct Work {
     pub(crate) quick_events: Option<u32>,
     /// What is particular about it, for its title.
     pub(crate) remark: &'static str,
+    pub(crate) peers: bool,
     /// What `load` is told besides.
     pub(crate) load_args: &'static [&'static str],
     /// What ssehub is told besides.
@@ -54,12 +55,13 @@ pub(crate) enum Kind {
 /// All works, the short ones of a kind first.
 pub(crate) const WORKS: &[Work] = &[
     work("burst-1k", Kind::Burst, 1_000).events(3_000).quick(2_000),
-    work("burst-10k", Kind::Burst, 10_000).events(150).quick(100),
+    work("burst-10k", Kind::Burst, 10_000).events(100).quick(100),
     work("paced-10k-5", Kind::Paced, 10_000).rate(5).events(30).quick(20),
     work("paced-10k-20", Kind::Paced, 10_000).rate(20).events(100),
     work(TARGETED.few, Kind::Targeted, 1_000).events(30_000),
-    work(TARGETED.many, Kind::Targeted, 10_000).events(30_000).quick(30_000),
-    work("targeted-16k", Kind::Targeted, 16_000).events(20_000),
+    // Some peers would take hours.
+    work(TARGETED.many, Kind::Targeted, 10_000).events(30_000).quick(30_000).load_args(&["--deadline", "40"]),
+    work("targeted-16k", Kind::Targeted, 16_000).events(20_000).without_peers(),
     work("groups", Kind::Groups, 10_000).events(20_000).load_args(&["--groups", "1000"]).remark("1,000 groups of 10"),
     work("many-groups", Kind::ManyGroups, 1)
         .events(50_000)
@@ -111,6 +113,7 @@ pub(crate) const fn work(name: &'static str, kind: Kind, streams: u32) -> Work {
         full_events: 0,
         quick_events: None,
         remark: "",
+        peers: true,
         load_args: &[],
         server_args: &[],
     }
@@ -134,7 +137,11 @@ impl Work {
         Self { rate: Some(rate), ..self }
     }
 
-    pub(crate) const fn remark(self, remark: &'static str) -> Self {
+    const fn without_peers(self) -> Self {
+        Self { peers: false, ..self }
+    }
+
+    const fn remark(self, remark: &'static str) -> Self {
         Self { remark, ..self }
     }
 
@@ -154,7 +161,7 @@ impl Work {
     }
 
     pub(crate) fn suits(&self, subject: &Subject) -> bool {
-        subject.works.contains(&self.kind)
+        subject.works.contains(&self.kind) && (self.peers || !subject.is_peer())
     }
 
     /// What tells the subjects apart in this work.
