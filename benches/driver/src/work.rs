@@ -54,7 +54,7 @@ pub(crate) enum Kind {
 
 /// All works, the short ones of a kind first.
 pub(crate) const WORKS: &[Work] = &[
-    work("burst-1k", Kind::Burst, 1_000).events(3_000).quick(2_000),
+    work("burst-1k", Kind::Burst, 1_000).events(2_000).quick(2_000),
     work("burst-10k", Kind::Burst, 10_000).events(100).quick(100),
     work("paced-10k-5", Kind::Paced, 10_000).rate(5).events(30).quick(20),
     work("paced-10k-20", Kind::Paced, 10_000).rate(20).events(100),
