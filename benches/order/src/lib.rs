@@ -4,11 +4,13 @@
 //! whose turn it is, which counter and data an event has, when it is due, and what is too much.
 
 mod data;
+mod give_way;
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 pub use data::data;
+pub use give_way::give_way;
 
 /// The most events of one order. More would be a mistake rather than a measurement.
 pub const MOST_EVENTS: u64 = 1_000_000_000;

@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use serde::Deserialize;
-use ssehub_order::{MOST_BYTES, Order, Receivers, data};
-use tokio::task::yield_now;
+use ssehub_order::{MOST_BYTES, Order, Receivers, data, give_way};
 use tokio::time::sleep_until;
 
 /// The query of a publication.
@@ -58,7 +57,7 @@ impl Query {
             let user = matches!(order.receivers, Receivers::Users(_)).then_some(turn.target);
             send(user, event, data(turn.counter, order.size)).await;
             if order.gives_way(event) {
-                yield_now().await;
+                give_way().await;
             }
         }
         Ok(order.answer(started))

@@ -16,6 +16,8 @@ async fn main() -> anyhow::Result<()> {
         .workers(1)
         .max_connections(MOST_CONNECTIONS)
         .h1_allow_half_closed(false)
+        // A signal ends it at once: actix itself would wait for streams that do not end.
+        .disable_signals()
         .listen(listener)?
         .run()
         .await?;

@@ -64,7 +64,8 @@ async fn main() -> anyhow::Result<()> {
             .route("/events", web::get().to(events))
             .route("/publish", web::post().to(publish))
     };
-    let server = HttpServer::new(app).workers(1).bind(Address::parse().listen)?;
+    // A signal ends it at once: actix itself would wait for streams that do not end.
+    let server = HttpServer::new(app).workers(1).disable_signals().bind(Address::parse().listen)?;
     for address in server.addrs() {
         println!("listening on http://{address}");
     }

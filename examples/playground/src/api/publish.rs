@@ -1,13 +1,11 @@
 //! `POST /publish`: a load of numbered and timed events.
 
 use std::fmt::Write as _;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Instant;
 
 use serde_json::json;
 use ssehub::{Audience, Event, Hub};
-use ssehub_order::{MOST_EVENTS, MOST_TARGETS, RATES, Receivers, data};
+use ssehub_order::{MOST_EVENTS, MOST_TARGETS, RATES, Receivers, data, give_way};
 use tokio::time::sleep_until;
 
 use crate::answer::Answer;
@@ -60,20 +58,6 @@ pub(super) async fn publish(hub: &Hub, order: &Order) -> Result<Answer, Answer> 
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(Answer::json(&json!({ "published": order.count, "seconds": seconds })))
-}
-
-/// Lets the tasks that wait for this thread run. tokio's `yield_now` also asks the system for news each time, for about
-/// the price of a write.
-async fn give_way() {
-    let mut given = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]
