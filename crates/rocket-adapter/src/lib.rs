@@ -30,9 +30,9 @@
 //!
 //! # What becomes of a client that is …
 //!
-//! - **slow**: Rocket reads its body no further, and its cursor stays behind; two chunks of 4 KiB at most are
-//!   queued for it. It reads on from the log when its socket has room again, or is told `hub:gap` where retention
-//!   has passed it by.
+//! - **slow**: Rocket reads its body no further, and its cursor stays behind; hyper queues up to 16 chunks of
+//!   8 KiB for it. It reads on from the log when its socket has room again, or is told `hub:gap` where retention has
+//!   passed it by.
 //! - **gone**: Rocket notices only when a write fails, so the disconnect comes with the first event or keep-alive
 //!   after it, HTTP/2 included. Keep the keep-alive short where presence matters.
 //! - **behind a cut link**: only the kernel's timeouts tell, and Rocket binds its socket itself, so they are the

@@ -14,9 +14,9 @@ const MIB: u64 = 1 << 20;
 const HISTORY: u64 = 8 * MIB;
 
 /// What one stalled connection may hold outside the kernel: a batch of at most 64 KiB that its socket does not
-/// take; as much again that the framework has framed of it (hyper queues up to 16 buffers, which are 4 KiB each
-/// under Rocket; actix has a write buffer of 32 KiB); and 32 KiB for the connection itself.
-const PER_STALLED: u64 = 160 * 1024;
+/// take; what the framework has framed (hyper queues up to 16 buffers, which are 8 KiB each under Rocket; actix has a
+/// write buffer of 32 KiB); and 32 KiB for the connection itself.
+const PER_STALLED: u64 = (64 + 16 * 8 + 32) * 1024;
 
 /// What the allocator keeps for itself after a history was filled and trimmed over and over.
 const SLACK: u64 = 8 * MIB;
