@@ -1,6 +1,7 @@
 //! What the hub knows of one connection, shared between its reader and everybody who wakes or changes it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -9,23 +10,28 @@ use smallvec::SmallVec;
 
 use crate::entry::Offset;
 use crate::fanout::Shard;
-use crate::index::{Seat, TopicKey};
+use crate::index::TopicKey;
+use crate::members::Seat;
 use crate::pace::{PROBATION, Pace, Turn};
 use crate::sync::Mutex;
+use crate::timer;
 
 /// The end of a subscription that has none.
 pub(crate) const OPEN: Offset = Offset::MAX;
 
-/// One connection.
+/// One connection. What is looked at for each event stands together at the beginning: with tens of thousands of
+/// connections, its price is that of the memory it touches.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Cell {
+    pub(crate) inner: Mutex<CellState>,
     pub(crate) id: Arc<str>,
     pub(crate) user: Option<Arc<str>>,
     shard: Arc<Shard>,
-    pub(crate) inner: Mutex<CellState>,
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct CellState {
     /// There while the reader waits for something to read.
     pub(crate) waker: Option<Waker>,
@@ -33,24 +39,24 @@ pub(crate) struct CellState {
     turn: Option<Turn>,
     /// Nobody waits for this reader before this time.
     probation_until_ms: u64,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) closing: Option<Box<Closing>>,
-    /// Groups joined with a snapshot that is still to be read.
-    pub(crate) snapshots: VecDeque<JoinSnapshot>,
     /// Nothing was written for the keep-alive time.
     pub(crate) keep_alive_due: bool,
-    pub(crate) written_ms: u64,
-    /// When the timer looks at this connection next, and the number it knows it by.
-    pub(crate) timer: Option<(u64, u64)>,
-    /// When the stream has lived long enough.
-    pub(crate) expires_ms: Option<u64>,
-    pub(crate) delivered: u64,
-    /// How many groups it joined itself.
-    pub(crate) joined: usize,
     /// Something it was still to read is gone.
     pub(crate) lost: bool,
     /// The connection was taken out of everything: nothing may be added to it.
     pub(crate) gone: bool,
+    /// How many groups it joined itself.
+    pub(crate) joined: u32,
+    pub(crate) closing: Option<Box<Closing>>,
+    pub(crate) written_ms: u64,
+    pub(crate) delivered: u64,
+    pub(crate) subscriptions: Subscriptions,
+    /// Groups joined with a snapshot that is still to be read.
+    pub(crate) snapshots: JoinSnapshots,
+    /// When the timer looks at this connection next.
+    pub(crate) timer: Option<timer::Key>,
+    /// When the stream has lived long enough.
+    pub(crate) expires_ms: Option<NonZeroU64>,
 }
 
 /// How a stream is to end: with what is committed up to `at`, then `hub:closing`.
@@ -63,6 +69,45 @@ pub(crate) struct Closing {
     pub(crate) now: bool,
 }
 
+/// None of them for most connections: then it takes a pointer's room.
+#[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "the box is what makes it small where there is none")]
+pub(crate) struct JoinSnapshots(Option<Box<VecDeque<JoinSnapshot>>>);
+
+impl JoinSnapshots {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Queues one, in the place of one that is queued for the same group.
+    pub(crate) fn push(&mut self, snapshot: JoinSnapshot) {
+        self.remove(snapshot.topic);
+        self.0.get_or_insert_default().push_back(snapshot);
+    }
+
+    pub(crate) fn remove(&mut self, topic: TopicKey) {
+        if let Some(queue) = &mut self.0 {
+            queue.retain(|queued| queued.topic != topic);
+            self.0.take_if(|queue| queue.is_empty());
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<JoinSnapshot> {
+        let first = self.0.as_mut()?.pop_front();
+        self.0.take_if(|queue| queue.is_empty());
+        first
+    }
+
+    /// All that are queued are of the state at this offset now.
+    pub(crate) fn move_to(&mut self, at: Offset) {
+        self.0.iter_mut().flat_map(|queue| queue.iter_mut()).for_each(|queued| queued.at = at);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+
 /// The state of a group as it was when a connection joined it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JoinSnapshot {
@@ -72,7 +117,7 @@ pub(crate) struct JoinSnapshot {
 
 impl Cell {
     pub(crate) fn new(id: Arc<str>, user: Option<Arc<str>>, shard: Arc<Shard>) -> Self {
-        Self { id, user, shard, inner: Mutex::new(CellState::default()) }
+        Self { inner: Mutex::new(CellState::default()), id, user, shard }
     }
 
     /// The runtime that polls this connection.
@@ -90,6 +135,11 @@ impl Cell {
 }
 
 impl CellState {
+    /// When the stream has lived long enough; the end of time where it may live for ever.
+    pub(crate) fn expires_ms(&self) -> u64 {
+        self.expires_ms.map_or(u64::MAX, NonZeroU64::get)
+    }
+
     pub(crate) fn begin_turn(&mut self, pace: &Pace, now_ms: u64) {
         if self.turn.is_none() && now_ms >= self.probation_until_ms {
             self.turn = Some(pace.enter());
@@ -157,7 +207,7 @@ impl Origin {
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     sorted: SmallVec<[Subscription; 3]>,
-    closed: usize,
+    closed: u32,
 }
 
 impl Subscriptions {
@@ -221,7 +271,7 @@ impl Subscriptions {
 
     /// How many are being read to their end.
     pub(crate) fn closed(&self) -> usize {
-        self.closed
+        self.closed as usize
     }
 
     /// Takes out those that have been read up to `offset` to their end.
@@ -235,7 +285,7 @@ impl Subscriptions {
                 }
                 !over
             });
-            self.closed -= finished.len();
+            self.closed -= finished.len() as u32;
         }
         finished
     }

@@ -240,7 +240,7 @@ impl Stream {
         if let Some(began) = log.began() {
             state.begin_turn(&hub.pace, hub.clock.coarse_ms());
             // What was asked for meanwhile is the state from which it goes on.
-            state.snapshots.iter_mut().for_each(|snapshot| snapshot.at = began.offset);
+            state.snapshots.move_to(began.offset);
             let resume = Resume::new(hub, log, cell, state, request, began);
             let opening;
             Resume {
@@ -267,7 +267,7 @@ impl Stream {
     /// Snapshots go first: what was committed after one must not be overtaken by it.
     fn snapshot_step(&mut self, log: &Log, state: &mut CellState) -> Option<Step> {
         while self.snapshot.is_none()
-            && let Some(joined) = state.snapshots.pop_front()
+            && let Some(joined) = state.snapshots.pop()
         {
             let still_in = state.subscriptions.open(joined.topic).is_some();
             let topics = vec![joined.topic];

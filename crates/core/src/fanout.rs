@@ -90,13 +90,13 @@ impl Wakes {
             let Some(record) = log.index.get(topic) else { continue };
             if let Some(rest) = left.checked_sub(record.subscribers()) {
                 left = rest;
-                wakes.wakers.extend(record.members().filter_map(|cell| cell.take_waker(pace, now_ms)));
+                wakes.wakers.extend(record.members.iter().filter_map(|cell| cell.take_waker(pace, now_ms)));
                 continue;
             }
-            for party in &record.parties {
-                party.shard.dirty.lock().insert(topic);
-                if !wakes.shards.iter().any(|shard| Arc::ptr_eq(shard, &party.shard)) {
-                    wakes.shards.push(Arc::clone(&party.shard));
+            for shard in record.members.shards() {
+                shard.dirty.lock().insert(topic);
+                if !wakes.shards.iter().any(|known| Arc::ptr_eq(known, shard)) {
+                    wakes.shards.push(Arc::clone(shard));
                 }
             }
         }
@@ -105,7 +105,7 @@ impl Wakes {
 
     /// Everybody: something has happened to the log itself.
     pub(crate) fn everybody(log: &Log, pace: &Pace, now_ms: u64) -> Self {
-        let members = log.index.find(&Topic::All).into_iter().flat_map(|record| record.members());
+        let members = log.index.find(&Topic::All).into_iter().flat_map(|record| record.members.iter());
         let wakers = members.filter_map(|cell| cell.take_waker(pace, now_ms)).collect();
         Self { wakers, shards: SmallVec::new() }
     }
@@ -178,12 +178,10 @@ impl Pass {
         let mut wakers: SmallVec<[Waker; SLICE]> = SmallVec::new();
         let next = {
             let log = self.hub.log.read();
-            let record = log.index.get(topic)?;
-            let party = record.parties.iter().find(|party| Arc::ptr_eq(&party.shard, &self.shard))?;
-            let end = (seat + SLICE).min(party.members.capacity());
-            let cells = (seat..end).filter_map(|seat| party.members.get(seat));
+            let members = &log.index.get(topic)?.members;
+            let (cells, more) = members.seated(&self.shard, seat..seat + SLICE);
             wakers.extend(cells.filter_map(|cell| cell.take_waker(&self.hub.pace, now_ms)));
-            Some(end).filter(|end| *end < party.members.capacity())
+            more.then_some(seat + SLICE)
         };
         wakers.into_iter().for_each(Waker::wake);
         next

@@ -237,7 +237,7 @@ impl Hub {
         let cells: Vec<_> = {
             let log = self.inner.log.read();
             let record = log.index.find(&Topic::group(group));
-            record.into_iter().flat_map(|record| record.members()).cloned().collect()
+            record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
         };
         cells.iter().map(|cell| self.inner.info(cell)).collect()
     }

@@ -8,11 +8,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use slab::Slab;
-use smallvec::SmallVec;
 
 use crate::cell::{Cell, Subscription};
 use crate::entry::{Entry, Mark, Offset};
-use crate::fanout::Shard;
+use crate::members::{Members, Seat};
 use crate::state::{Size, State};
 use crate::topic::Topic;
 
@@ -21,10 +20,7 @@ use crate::topic::Topic;
 pub(crate) const MAX_GRAVES: usize = 65_536;
 
 /// Where a topic stands in the index. It is given to another topic only when nothing refers to it any more.
-pub(crate) type TopicKey = usize;
-
-/// Which place a subscriber has in its topic.
-pub(crate) type Seat = usize;
+pub(crate) type TopicKey = u32;
 
 /// One topic.
 #[derive(Debug)]
@@ -43,11 +39,9 @@ pub(crate) struct Record {
     pub(crate) forgotten: Mark,
     /// Which of the log's losses was the newest here.
     pub(crate) loss: u64,
-    /// How many entries have been superseded: what was assembled before the last of them is out of date.
+    /// How many of its entries nobody needs any more: what was assembled before the last of them is out of date.
     pub(crate) supersessions: u64,
-    /// The subscribers, by the runtime that polls them.
-    pub(crate) parties: SmallVec<[Party; 1]>,
-    subscribers: usize,
+    pub(crate) members: Members,
     /// Subscriptions that refer to this record, open or not yet read to their end.
     holds: usize,
 }
@@ -58,13 +52,6 @@ pub(crate) enum Fate {
     /// A newer one of its key, which excepts nobody, says it all.
     Compacted,
     Lost,
-}
-
-/// The subscribers of one topic that one runtime polls.
-#[derive(Debug)]
-pub(crate) struct Party {
-    pub(crate) shard: Arc<Shard>,
-    pub(crate) members: Slab<Arc<Cell>>,
 }
 
 impl Record {
@@ -82,12 +69,7 @@ impl Record {
 
     /// How many connections are subscribed.
     pub(crate) fn subscribers(&self) -> usize {
-        self.subscribers
-    }
-
-    /// The connections that are subscribed.
-    pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<Cell>> {
-        self.parties.iter().flat_map(|party| party.members.iter().map(|(_, cell)| cell))
+        self.members.count()
     }
 
     /// Notes that the entry at `mark` is gone.
@@ -109,31 +91,6 @@ impl Record {
         let compacted = self.state.as_ref().filter(|_| !subscription.is_open()).map(|state| state.compacted());
         is_missing(self.forgotten.offset, self.loss) || compacted.is_some_and(|it| is_missing(it.offset, it.loss))
     }
-
-    pub(crate) fn subscribe(&mut self, cell: &Arc<Cell>) -> Seat {
-        self.holds += 1;
-        self.subscribers += 1;
-        if let Some(party) = self.parties.iter_mut().find(|party| Arc::ptr_eq(&party.shard, cell.shard())) {
-            return party.members.insert(Arc::clone(cell));
-        }
-        let mut members = Slab::with_capacity(1);
-        let seat = members.insert(Arc::clone(cell));
-        self.parties.push(Party { shard: Arc::clone(cell.shard()), members });
-        seat
-    }
-
-    pub(crate) fn unsubscribe(&mut self, cell: &Cell, seat: Seat) {
-        let Some(place) = self.parties.iter().position(|party| Arc::ptr_eq(&party.shard, cell.shard())) else {
-            return;
-        };
-        let Some(party) = self.parties.get_mut(place) else { return };
-        if party.members.try_remove(seat).is_some() {
-            self.subscribers -= 1;
-        }
-        if party.members.is_empty() {
-            self.parties.swap_remove(place);
-        }
-    }
 }
 
 /// All topics.
@@ -153,15 +110,15 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn get(&self, key: TopicKey) -> Option<&Record> {
-        self.records.get(key)
+        self.records.get(key as usize)
     }
 
     pub(crate) fn get_mut(&mut self, key: TopicKey) -> Option<&mut Record> {
-        self.records.get_mut(key)
+        self.records.get_mut(key as usize)
     }
 
     pub(crate) fn find(&self, topic: &Topic) -> Option<&Record> {
-        self.records.get(*self.keys.get(topic)?)
+        self.get(*self.keys.get(topic)?)
     }
 
     pub(crate) fn key(&self, topic: &Topic) -> Option<TopicKey> {
@@ -175,7 +132,7 @@ impl Index {
         }
         self.serials += 1;
         let forgotten = self.graves.remove(topic).unwrap_or(self.floor);
-        let key = self.records.insert(Record {
+        let place = self.records.insert(Record {
             topic: topic.clone(),
             serial: self.serials,
             entries: VecDeque::new(),
@@ -186,10 +143,10 @@ impl Index {
             forgotten,
             loss: 0,
             supersessions: 0,
-            parties: SmallVec::new(),
-            subscribers: 0,
+            members: Members::None,
             holds: 0,
         });
+        let key = TopicKey::try_from(place).unwrap_or_else(|_| unreachable!("that many topics need a terabyte"));
         self.keys.insert(topic.clone(), key);
         key
     }
@@ -197,11 +154,12 @@ impl Index {
     /// Adds `cell` to a topic.
     pub(crate) fn subscribe(&mut self, topic: &Topic, cell: &Arc<Cell>) -> (TopicKey, Seat) {
         let key = self.key_or_insert(topic);
-        let Some(record) = self.records.get_mut(key) else {
+        let Some(record) = self.get_mut(key) else {
             unreachable!("key_or_insert returns the key of a record");
         };
-        let seat = record.subscribe(cell);
-        if record.subscribers == 1
+        record.holds += 1;
+        let seat = record.members.insert(cell);
+        if record.subscribers() == 1
             && let Some(gauge) = self.gauge(topic)
         {
             *gauge += 1;
@@ -211,10 +169,10 @@ impl Index {
 
     /// Takes `cell` out of a topic; the subscription still holds the record until it is [released](Self::release).
     pub(crate) fn unsubscribe(&mut self, key: TopicKey, cell: &Cell, seat: Seat) {
-        let Some(record) = self.records.get_mut(key) else { return };
-        let before = record.subscribers;
-        record.unsubscribe(cell, seat);
-        if before > 0 && record.subscribers == 0 {
+        let Some(record) = self.get_mut(key) else { return };
+        let before = record.subscribers();
+        record.members.remove(cell, seat);
+        if before > 0 && record.subscribers() == 0 {
             let topic = record.topic.clone();
             if let Some(gauge) = self.gauge(&topic) {
                 *gauge -= 1;
@@ -224,7 +182,7 @@ impl Index {
 
     /// A subscription no longer refers to the topic.
     pub(crate) fn release(&mut self, key: TopicKey) {
-        if let Some(record) = self.records.get_mut(key) {
+        if let Some(record) = self.get_mut(key) {
             record.holds -= 1;
             self.bury_if_empty(key);
         }
@@ -232,10 +190,10 @@ impl Index {
 
     /// Removes a topic that nothing needs, and keeps its mark.
     pub(crate) fn bury_if_empty(&mut self, key: TopicKey) {
-        if !self.records.get(key).is_some_and(Record::is_empty) {
+        if !self.get(key).is_some_and(Record::is_empty) {
             return;
         }
-        let record = self.records.remove(key);
+        let record = self.records.remove(key as usize);
         self.keys.remove(&record.topic);
         if record.forgotten <= self.floor {
             return;
@@ -252,14 +210,23 @@ impl Index {
         }
     }
 
+    /// Nobody needs an entry any more: a block that has it, in whichever of its topics, is out of date.
+    pub(crate) fn outdate_blocks(&mut self, entry: &Entry) {
+        for topic in &entry.topics {
+            if let Some(record) = self.get_mut(*topic) {
+                record.supersessions += 1;
+            }
+        }
+    }
+
     /// Every topic forgets all it had, up to `mark`: the log is another one now.
     pub(crate) fn forget_all(&mut self, mark: Mark, loss: u64) {
         self.graves.clear();
         self.burials.clear();
         self.floor = mark;
-        let keys: Vec<TopicKey> = self.records.iter().map(|(key, _)| key).collect();
+        let keys: Vec<TopicKey> = self.keys.values().copied().collect();
         for key in keys {
-            if let Some(record) = self.records.get_mut(key) {
+            if let Some(record) = self.get_mut(key) {
                 record.entries = VecDeque::new();
                 record.ephemeral = VecDeque::new();
                 record.state = None;

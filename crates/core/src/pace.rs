@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::history::History;
 use crate::log::{EPHEMERAL_BYTES, EPHEMERAL_EVENTS};
-use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// How long readers that are due may stand still before publishers go on without them.
 pub(crate) const TURN: Duration = Duration::from_millis(500);
@@ -36,7 +36,7 @@ const GENERATIONS: usize = 64;
 
 /// A reader's place among those who are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn(usize);
+pub(crate) struct Turn(u32);
 
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -44,7 +44,7 @@ pub(crate) struct Pace {
     durable: Budget,
     ephemeral: Budget,
     /// The current generation of who is due; another one begins when they are given up.
-    generation: AtomicUsize,
+    generation: AtomicU32,
     /// How many budgets there were.
     round: AtomicUsize,
     due: [AtomicUsize; GENERATIONS],
@@ -61,7 +61,7 @@ impl Pace {
         Self {
             durable: Budget::of(history.window(), history.bytes),
             ephemeral: Budget::of(EPHEMERAL_EVENTS, EPHEMERAL_BYTES),
-            generation: AtomicUsize::new(0),
+            generation: AtomicU32::new(0),
             round: AtomicUsize::new(0),
             due: std::array::from_fn(|_| AtomicUsize::new(0)),
             had: Notify::new(),
@@ -154,9 +154,9 @@ impl Pace {
         self.counter(self.generation.load(Ordering::SeqCst))
     }
 
-    fn counter(&self, generation: usize) -> &AtomicUsize {
+    fn counter(&self, generation: u32) -> &AtomicUsize {
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
-        &self.due[generation % GENERATIONS]
+        &self.due[generation as usize % GENERATIONS]
     }
 }
 

@@ -2,6 +2,7 @@
 //! topic has subscribers.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -12,6 +13,7 @@ use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 use crate::connection::{Connection, Stream};
 use crate::entry::Offset;
 use crate::hooks::{Call, DisconnectReason};
+use crate::index::TopicKey;
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::resume::Resume;
@@ -93,7 +95,7 @@ impl Inner {
         for group in &request.groups {
             subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
         }
-        state.joined = request.groups.len();
+        state.joined = request.groups.len() as u32;
         let mut came_online = None;
         if let Some(user) = &cell.user {
             let topic = Topic::User(Arc::clone(user));
@@ -130,9 +132,9 @@ impl Inner {
         state.written_ms = now_ms;
         state.expires_ms = self.config.max_lifetime.map(|lifetime| {
             let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
-            now_ms + crate::clock::millis(lifetime.mul_f64(part))
+            NonZeroU64::MIN.saturating_add(now_ms + crate::clock::millis(lifetime.mul_f64(part)))
         });
-        let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms.unwrap_or(u64::MAX));
+        let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms());
         state.timer = Some(self.timer.set(at_ms, Task::Connection(Arc::clone(cell))));
     }
 
@@ -176,7 +178,7 @@ impl Inner {
     }
 
     /// A subscription was read to its end.
-    pub(crate) fn release(&self, topics: &[usize]) {
+    pub(crate) fn release(&self, topics: &[TopicKey]) {
         let mut log = self.log.write();
         for topic in topics {
             log.index.release(*topic);
@@ -203,7 +205,7 @@ impl Inner {
                 Change::Leave => None,
                 Change::Join { snapshot } => {
                     if !has_joined {
-                        if state.joined >= self.config.max_groups {
+                        if state.joined as usize >= self.config.max_groups {
                             return Err(GroupError(GroupErrorKind::TooManyGroups));
                         }
                         state.joined += 1;
@@ -239,7 +241,7 @@ impl Inner {
                 return Ok(());
             }
             let record = log.index.find(&Topic::user(user));
-            let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members()).cloned().collect();
+            let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
             for cell in &cells {
                 let mut state = cell.inner.lock();
                 if join {
@@ -271,7 +273,7 @@ impl Inner {
         }
         let seat = subscription.seat;
         state.subscriptions.close(key, log.head().offset);
-        state.snapshots.retain(|snapshot| snapshot.topic != key);
+        state.snapshots.remove(key);
         log.index.unsubscribe(key, cell, seat);
         if state.subscriptions.closed() > self.config.max_groups {
             // A reader that does not read while it is moved in and out of groups: what it loses, it is told.
@@ -291,7 +293,7 @@ impl Inner {
             Topic::User(_) | Topic::Group(_) => {
                 let log = self.log.read();
                 let record = log.index.find(topic);
-                record.into_iter().flat_map(|record| record.members()).cloned().collect()
+                record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
             }
         };
         cells.iter().filter(|cell| close(cell, closing)).count()
@@ -304,7 +306,7 @@ impl Inner {
             if state.gone {
                 return;
             }
-            if state.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
+            if state.expires_ms() <= now_ms {
                 state.expires_ms = None;
                 let at = self.head.load(Ordering::SeqCst);
                 let closing = Closing { at, reason: DisconnectReason::MaxLifetime, retry: None, now: false };
@@ -315,7 +317,7 @@ impl Inner {
             let is_silent = silent_at <= now_ms;
             state.keep_alive_due |= is_silent;
             let next = if is_silent { now_ms + keep_alive } else { silent_at };
-            let next = next.min(state.expires_ms.unwrap_or(u64::MAX));
+            let next = next.min(state.expires_ms());
             state.timer = Some(self.timer.set(next, Task::Connection(Arc::clone(cell))));
             let has_news = state.keep_alive_due || state.closing.is_some();
             has_news.then(|| state.waker.take()).flatten()
@@ -408,8 +410,7 @@ fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Top
 /// Has the reader of a connection read the state of a group, as it is now.
 fn queue_snapshot(log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
     let topic = log.index.key(topic)?;
-    state.snapshots.retain(|snapshot| snapshot.topic != topic);
-    state.snapshots.push_back(JoinSnapshot { topic, at: log.head().offset });
+    state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
     state.waker.take()
 }
 

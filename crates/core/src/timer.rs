@@ -4,6 +4,7 @@
 //! unsetting a time costs the logarithm of the number of connections.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -31,12 +32,12 @@ pub(crate) enum Task {
 }
 
 /// A time that was set: the millisecond, and a number that makes it unique.
-pub(crate) type Key = (u64, u64);
+pub(crate) type Key = (u64, NonZeroU64);
 
 #[derive(Debug, Default)]
 struct Queue {
     tasks: BTreeMap<Key, Task>,
-    numbers: u64,
+    last: Option<NonZeroU64>,
     stopped: bool,
 }
 
@@ -49,8 +50,9 @@ pub(crate) struct Timer {
 impl Timer {
     pub(crate) fn set(&self, at_ms: u64, task: Task) -> Key {
         let mut queue = self.queue.lock();
-        queue.numbers += 1;
-        let key = (at_ms, queue.numbers);
+        let number = queue.last.map_or(NonZeroU64::MIN, |last| last.saturating_add(1));
+        queue.last = Some(number);
+        let key = (at_ms, number);
         queue.tasks.insert(key, task);
         if queue.tasks.first_key_value().is_some_and(|(first, _)| *first == key) {
             self.changed.notify_one();
