@@ -1,9 +1,11 @@
 //! Blocks: what many readers need at the same place is assembled once and shared.
 //!
 //! A block is a run of consecutive frames of one topic. A reader whose cursor stands anywhere in it gets a slice of the
-//! same memory. There are [`SLOTS`] × [`WAYS`] blocks of about one batch each, for the whole hub; a topic that finds
-//! its place taken only assembles again.
+//! same memory. There are [`SHELVES`] × [`BLOCKS`] blocks of about one batch each, for the whole hub: 8 MiB. A shelf
+//! has room for the default pace, with which readers that keep up are up to 26 blocks apart. What finds no place only
+//! has to be assembled again.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -12,12 +14,11 @@ use crate::entry::{Entry, Mark, Offset};
 use crate::index::Record;
 use crate::sync::Mutex;
 
-const SLOTS: usize = 64;
-const WAYS: usize = 2;
+const SHELVES: usize = 16;
+const BLOCKS: usize = 32;
 
 #[derive(Clone, Debug)]
 struct Block {
-    serial: u64,
     supersessions: u64,
     /// The offsets of the frames, and where in `bytes` each ends.
     frames: Arc<[(Offset, usize)]>,
@@ -33,33 +34,34 @@ pub(crate) struct Run {
     pub(crate) last: Mark,
 }
 
+/// The blocks of all topics.
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    slots: Box<[Mutex<Slot>]>,
+    shelves: Box<[Mutex<Shelf>]>,
 }
 
+/// A record's serial, and the offset of the first frame.
+type Place = (u64, Offset);
+
 #[derive(Debug, Default)]
-struct Slot {
-    ways: [Option<Block>; WAYS],
-    newest: usize,
+struct Shelf {
+    blocks: BTreeMap<Place, Block>,
+    /// The oldest block goes when a new one needs its room.
+    oldest: VecDeque<Place>,
 }
 
 impl Blocks {
     pub(crate) fn new() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Mutex::new(Slot::default())).collect() }
+        Self { shelves: (0..SHELVES).map(|_| Mutex::new(Shelf::default())).collect() }
     }
 
     /// The frames of a topic from the entry at `first` to the end of the block that has it.
     pub(crate) fn get(&self, record: &Record, first: Offset) -> Option<Run> {
         let block = {
-            let slot = self.slot(record).lock();
-            let fits = |block: &&Block| {
-                block.serial == record.serial
-                    && block.supersessions == record.supersessions
-                    && block.frames.first().is_some_and(|(offset, _)| *offset <= first)
-                    && block.last.offset >= first
-            };
-            slot.ways.iter().flatten().find(fits)?.clone()
+            let shelf = self.shelf(record).lock();
+            let (_, block) = shelf.blocks.range((record.serial, 0)..=(record.serial, first)).next_back()?;
+            let fits = block.supersessions == record.supersessions && block.last.offset >= first;
+            fits.then(|| block.clone())?
         };
         let place = block.frames.binary_search_by_key(&first, |(offset, _)| *offset).ok()?;
         let start = place.checked_sub(1).and_then(|before| block.frames.get(before)).map_or(0, |(_, end)| *end);
@@ -70,30 +72,39 @@ impl Blocks {
     /// Assembles consecutive entries of a topic and keeps the block for others.
     pub(crate) fn put(&self, record: &Record, entries: &[&Entry]) -> Bytes {
         let bytes = assemble(entries);
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return bytes };
         let mut end = 0;
         let ends = entries.iter().map(|entry| {
             end += entry.frame.bytes().len();
             (entry.offset, end)
         });
         let block = Block {
-            serial: record.serial,
             supersessions: record.supersessions,
             frames: ends.collect(),
-            last: entries.last().map(|entry| Mark::from(*entry)).unwrap_or_default(),
+            last: Mark::from(*last),
             bytes: bytes.clone(),
         };
-        let mut slot = self.slot(record).lock();
-        slot.newest = (slot.newest + 1) % WAYS;
-        let newest = slot.newest;
-        if let Some(way) = slot.ways.get_mut(newest) {
-            *way = Some(block);
-        }
+        self.shelf(record).lock().put((record.serial, first.offset), block);
         bytes
     }
 
-    fn slot(&self, record: &Record) -> &Mutex<Slot> {
+    fn shelf(&self, record: &Record) -> &Mutex<Shelf> {
         #[expect(clippy::indexing_slicing, reason = "the remainder is below the length")]
-        &self.slots[record.serial as usize % SLOTS]
+        &self.shelves[record.serial as usize % SHELVES]
+    }
+}
+
+impl Shelf {
+    fn put(&mut self, place: Place, block: Block) {
+        if self.blocks.insert(place, block).is_some() {
+            return;
+        }
+        self.oldest.push_back(place);
+        if self.oldest.len() > BLOCKS
+            && let Some(oldest) = self.oldest.pop_front()
+        {
+            self.blocks.remove(&oldest);
+        }
     }
 }
 

@@ -181,6 +181,12 @@ impl Log {
         durable.chain(self.ephemeral.entries.iter().rev().take_while(after))
     }
 
+    /// The newest retained entry of either kind.
+    pub(crate) fn newest(&self) -> Option<&Entry> {
+        let (durable, ephemeral) = (self.durable.entries.back(), self.ephemeral.entries.back());
+        durable.into_iter().chain(ephemeral).max_by_key(|entry| entry.offset).map(|entry| &**entry)
+    }
+
     /// The newest retained entry at or before a position.
     pub(crate) fn at_or_before(&self, position: Position) -> Offset {
         let newest = |window: &Window| window.at_or_before(position).map_or(0, |entry| entry.offset);
@@ -248,12 +254,17 @@ impl Log {
                 record.entries.push_back(Arc::clone(&entry));
                 record.newest_durable = Mark::from(&*entry);
                 let before = record.state_size();
-                let gone = update_state(record, &entry);
+                let replaced = update_state(record, &entry);
                 self.state = self.state.changed(before, record.state_size());
-                if let Some((gone, fate)) = gone {
+                let Some((older, fate)) = replaced else { continue };
+                if record.entries.front().is_none_or(|oldest| oldest.offset > older.offset) {
+                    // It lived on as state alone.
                     self.losses += 1;
-                    self.forgotten = self.forgotten.max(gone.offset);
-                    record.lose(Mark::from(&*gone), fate, self.losses);
+                    self.forgotten = self.forgotten.max(older.offset);
+                    record.lose(Mark::from(&*older), fate, self.losses);
+                }
+                if older.is_superseded() {
+                    self.index.outdate_blocks(&older);
                 }
             }
         }
@@ -358,7 +369,7 @@ impl Log {
     }
 }
 
-/// Makes `entry` the newest of its key in one topic, and returns the one that is gone by that: it lived on as state alone.
+/// Makes `entry` the newest of its key in one topic, and returns the one that was.
 fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<(Arc<Entry>, Fate)> {
     let key = entry.key.as_ref()?;
     // A retract of a key that is not there ends nothing: it is an event like any other.
@@ -368,11 +379,10 @@ fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<(Arc<Entry>, 
     let older = record.state.get_or_insert_default().replace(key, entry)?;
     let fate = if entry.except.is_empty() {
         older.supersede();
-        record.supersessions += 1;
         Fate::Compacted
     } else {
         // Not everybody gets the one that takes its place.
         Fate::Lost
     };
-    record.entries.front().is_none_or(|oldest| oldest.offset > older.offset).then_some((older, fate))
+    Some((older, fate))
 }

@@ -79,6 +79,23 @@ fn an_event_of_a_union_is_superseded_only_when_it_is_in_all_of_its_topics() {
 }
 
 #[test]
+fn what_others_have_read_together_is_not_handed_on_when_it_is_superseded_in_another_topic() {
+    let hub = Hub::new();
+    let begin = send(&hub, Audience::all(), "begin");
+    let mut first = Tab::open(&hub, anyone());
+    let _another = Tab::open(&hub, anyone());
+    // So many that they are read as a block, which others share.
+    send(&hub, Audience::all(), "some");
+    put(&hub, group().or(Topic::All), "k", 1);
+    (0..10).for_each(|_| drop(send(&hub, Audience::all(), "more")));
+    put(&hub, Topic::All, "k", 2);
+    assert_eq!(first.data()[..2], ["some", "k=1"], "it is still the newest in the group");
+    put(&hub, group(), "k", 3);
+    let mut later = Tab::open(&hub, anyone().last_event_id(&begin));
+    assert_eq!(later.data()[..2], ["some", "more"]);
+}
+
+#[test]
 fn who_is_excepted_from_the_newer_event_still_gets_the_older_one() {
     let hub = Hub::new();
     let mut alice = Tab::open(&hub, ConnectRequest::new().user("alice").group("g"));
