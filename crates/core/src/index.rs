@@ -11,6 +11,7 @@ use slab::Slab;
 
 use crate::cell::{Cell, Subscription};
 use crate::entry::{Entry, Mark, Offset};
+use crate::losses::Losses;
 use crate::members::{Members, Seat};
 use crate::state::{Size, State};
 use crate::topic::Topic;
@@ -37,8 +38,7 @@ pub(crate) struct Record {
     pub(crate) newest_durable: Mark,
     /// The newest entry that retention took and nothing supersedes.
     pub(crate) forgotten: Mark,
-    /// Which of the log's losses was the newest here.
-    pub(crate) loss: u64,
+    losses: Losses,
     /// How many of its entries nobody needs any more: what was assembled before the last of them is out of date.
     pub(crate) supersessions: u64,
     pub(crate) members: Members,
@@ -78,7 +78,7 @@ impl Record {
             (Fate::Compacted, Some(state)) => state.compact(mark.offset, loss),
             _ => {
                 self.forgotten = self.forgotten.max(mark);
-                self.loss = loss;
+                self.losses.push(mark.offset, loss);
             }
         }
     }
@@ -86,10 +86,9 @@ impl Record {
     /// Whether this topic, since the loss that was told, has lost what a subscription should still have brought: to who
     /// is in it nothing is lost that a newer entry says, to who has left it that may be.
     pub(crate) fn has_lost(&self, subscription: &Subscription, read: Offset, told: u64) -> bool {
-        let is_missing =
-            |offset: Offset, loss: u64| loss > told && offset.min(subscription.until) > read.max(subscription.since);
+        let is_missing = |losses: &Losses| losses.any(read.max(subscription.since), subscription.until, told);
         let compacted = self.state.as_ref().filter(|_| !subscription.is_open()).map(|state| state.compacted());
-        is_missing(self.forgotten.offset, self.loss) || compacted.is_some_and(|it| is_missing(it.offset, it.loss))
+        is_missing(&self.losses) || compacted.is_some_and(is_missing)
     }
 }
 
@@ -141,7 +140,7 @@ impl Index {
             newest: forgotten.offset,
             newest_durable: forgotten,
             forgotten,
-            loss: 0,
+            losses: Losses::default(),
             supersessions: 0,
             members: Members::None,
             holds: 0,

@@ -74,6 +74,7 @@ mod index;
 mod inner;
 mod listen;
 mod log;
+mod losses;
 mod members;
 mod pace;
 mod read;

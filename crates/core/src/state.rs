@@ -8,21 +8,16 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use crate::entry::{Entry, Offset};
+use crate::losses::Losses;
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     keys: HashMap<Arc<str>, Newest>,
     entries: BTreeMap<Offset, Arc<Entry>>,
     size: Size,
-    compacted: Compacted,
-}
-
-/// The newest entry that is gone because a newer one says it all, and which of the log's losses that was. It is none to
-/// who gets that newer one; who left the topic before it does not.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Compacted {
-    pub(crate) offset: Offset,
-    pub(crate) loss: u64,
+    /// What is gone because a newer event says it all. It is none to who gets that one; who left the topic before it
+    /// does not.
+    compacted: Losses,
 }
 
 /// The newest entries of one key.
@@ -95,11 +90,11 @@ impl State {
 
     /// Notes that the entry at `offset` is gone, and that a newer one says it all.
     pub(crate) fn compact(&mut self, offset: Offset, loss: u64) {
-        self.compacted = Compacted { offset: self.compacted.offset.max(offset), loss };
+        self.compacted.push(offset, loss);
     }
 
-    pub(crate) fn compacted(&self) -> Compacted {
-        self.compacted
+    pub(crate) fn compacted(&self) -> &Losses {
+        &self.compacted
     }
 
     /// The entries of a range of offsets, oldest first.
