@@ -38,6 +38,11 @@ pub(crate) enum Kind {
 }
 
 impl Subject {
+    /// Whether it puts what a stream is behind into one write.
+    pub(crate) fn writes_many_at_once(&self) -> bool {
+        self.kind == Kind::Ssehub || self.name == "floor-64"
+    }
+
     pub(crate) fn is_peer(&self) -> bool {
         self.kind == Kind::Peer
     }
