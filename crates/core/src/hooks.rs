@@ -188,6 +188,10 @@ impl HookRunner {
     }
 }
 
+/// How long the thread leaves new calls alone when it has taken all there were. While streams are opened by the
+/// thousand, waking it for each would cost as much as a quarter of opening one.
+const REST: Duration = Duration::from_millis(1);
+
 type Running = Pin<Box<dyn Future<Output = Subject> + Send>>;
 
 /// Makes the calls until the hub is gone and all are made.
@@ -195,18 +199,26 @@ async fn run(hooks: Arc<dyn Hooks>, mut calls: mpsc::UnboundedReceiver<Call>, ba
     let mut waiting: HashMap<Subject, VecDeque<Call>> = HashMap::new();
     let mut running: FuturesUnordered<Running> = FuturesUnordered::new();
     let mut open = true;
+    let rest = tokio::time::sleep(Duration::ZERO);
+    tokio::pin!(rest);
+    let mut resting = false;
     while open || !running.is_empty() {
         tokio::select! {
-            call = calls.recv(), if open => match call {
-                Some(call) => match waiting.entry(call.subject()) {
-                    std::collections::hash_map::Entry::Occupied(mut others) => others.get_mut().push_back(call),
-                    std::collections::hash_map::Entry::Vacant(place) => {
-                        running.push(attempt(Arc::clone(&hooks), call, place.key().clone()));
-                        place.insert(VecDeque::new());
+            call = calls.recv(), if open && !resting => match call {
+                Some(call) => {
+                    match waiting.entry(call.subject()) {
+                        std::collections::hash_map::Entry::Occupied(mut others) => others.get_mut().push_back(call),
+                        std::collections::hash_map::Entry::Vacant(place) => {
+                            running.push(attempt(Arc::clone(&hooks), call, place.key().clone()));
+                            place.insert(VecDeque::new());
+                        }
                     }
-                },
+                    resting = calls.is_empty();
+                    rest.as_mut().reset(tokio::time::Instant::now() + REST);
+                }
                 None => open = false,
             },
+            () = &mut rest, if resting => resting = false,
             Some(subject) = running.next(), if !running.is_empty() => {
                 match waiting.get_mut(&subject).and_then(VecDeque::pop_front) {
                     Some(call) => running.push(attempt(Arc::clone(&hooks), call, subject)),
