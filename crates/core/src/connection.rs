@@ -8,14 +8,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::cell::{Cell, CellState, Closing};
-use crate::connect::ConnectRequest;
 use crate::encode;
 use crate::id::EventId;
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::read::{Cursor, Read, Reader};
 use crate::registry::ConnectionInfo;
-use crate::resume::{GapReason, Resume, SnapshotRun};
+use crate::resume::{GapReason, Resume, SnapshotRun, Start};
 use crate::sync::Ordering;
 
 /// An open stream: what an adapter turns into its framework's response body.
@@ -89,9 +88,8 @@ impl fmt::Debug for Connection {
 pub(crate) struct Stream {
     hub: Arc<Inner>,
     cell: Arc<Cell>,
-    /// What the client asked for, while there is no log to begin in.
-    waiting: Option<Box<ConnectRequest>>,
-    opening: Option<Bytes>,
+    /// There until the stream has begun.
+    start: Option<Box<Start>>,
     cursor: Cursor,
     /// The newest id the client has been told.
     told: EventId,
@@ -114,13 +112,12 @@ enum Step {
 
 impl Stream {
     pub(crate) fn new(hub: Arc<Inner>, cell: Arc<Cell>, resume: Resume) -> Self {
-        let Resume { waiting, opening, cursor, told, snapshot, snapshots } = resume;
-        let opening = Some(opening).filter(|opening| !opening.is_empty());
-        Self { hub, cell, waiting, opening, cursor, told, snapshot, snapshots, closed: false }
+        let Resume { start, cursor, told, snapshot, snapshots } = resume;
+        Self { hub, cell, start: Some(Box::new(start)), cursor, told, snapshot, snapshots, closed: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(opening) = self.opening.take() {
+        if let Some(opening) = self.opening() {
             return Poll::Ready(Some(opening));
         }
         if self.closed {
@@ -143,6 +140,12 @@ impl Stream {
         }
     }
 
+    /// What the client is told first, if it has not been told.
+    fn opening(&mut self) -> Option<Bytes> {
+        let start = self.start.take_if(|start| matches!(**start, Start::Opening(_)))?;
+        if let Start::Opening(opening) = *start { Some(opening) } else { None }
+    }
+
     fn is_at_head(&self) -> bool {
         self.snapshot.is_none() && self.cursor.offset == self.hub.head.load(Ordering::SeqCst)
     }
@@ -153,7 +156,7 @@ impl Stream {
         let replaced;
         {
             let mut state = self.cell.inner.lock();
-            let has_news = if self.waiting.is_some() { state.has_to_write() } else { state.has_news() };
+            let has_news = if self.start.is_some() { state.has_to_write() } else { state.has_news() };
             if has_news || !self.is_at_head() {
                 return false;
             }
@@ -236,22 +239,16 @@ impl Stream {
 
     /// Waits for a log that has not begun, then takes its place there.
     fn waiting_step(&mut self, hub: &Inner, cell: &Cell, log: &Log, state: &mut CellState) -> Option<Step> {
-        let request = self.waiting.as_ref()?;
+        let Some(Start::Waiting(request)) = self.start.as_deref() else { return None };
         if let Some(began) = log.began() {
             state.begin_turn(&hub.pace, hub.clock.coarse_ms());
             // What was asked for meanwhile is the state from which it goes on.
             state.snapshots.move_to(began.offset);
             let resume = Resume::new(hub, log, cell, state, request, began);
-            let opening;
-            Resume {
-                waiting: self.waiting,
-                opening,
-                cursor: self.cursor,
-                told: self.told,
-                snapshot: self.snapshot,
-                snapshots: self.snapshots,
-            } = resume;
-            return Some(Step::Write(opening));
+            let Resume { start, cursor, told, snapshot, snapshots } = resume;
+            (self.cursor, self.told, self.snapshot, self.snapshots) = (cursor, told, snapshot, snapshots);
+            self.start = Some(Box::new(start));
+            return Some(self.opening().map_or(Step::Again, Step::Write));
         }
         if let Some(closing) = &state.closing {
             return Some(Step::Write(self.close(closing)));

@@ -65,12 +65,19 @@ impl SnapshotRun {
     }
 }
 
+/// What a stream has not begun with yet.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// There is no log to begin in yet for what the client asked for.
+    Waiting(ConnectRequest),
+    /// What the client is told first.
+    Opening(Bytes),
+}
+
 /// How a stream begins.
 #[derive(Debug)]
 pub(crate) struct Resume {
-    /// What the client asked for, while there is no log to begin in.
-    pub(crate) waiting: Option<Box<ConnectRequest>>,
-    pub(crate) opening: Bytes,
+    pub(crate) start: Start,
     pub(crate) cursor: Cursor,
     /// The newest id the client has been told.
     pub(crate) told: EventId,
@@ -82,8 +89,7 @@ impl Resume {
     /// A stream that waits for its log.
     pub(crate) fn later(log: &Log, request: ConnectRequest) -> Self {
         Self {
-            waiting: Some(Box::new(request)),
-            opening: Bytes::new(),
+            start: Start::Waiting(request),
             cursor: Cursor::default(),
             told: log.id(Position::default()),
             snapshot: None,
@@ -135,7 +141,7 @@ impl Resume {
             }
             opening.extend_from_slice(&encode::gap(text, &reason.to_string(), told));
         }
-        Self { waiting: None, opening: opening.freeze(), cursor, told, snapshot, snapshots }
+        Self { start: Start::Opening(opening.freeze()), cursor, told, snapshot, snapshots }
     }
 }
 

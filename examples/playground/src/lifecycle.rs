@@ -18,10 +18,10 @@ pub(crate) struct Lifecycle(Arc<Mutex<VecDeque<Call>>>);
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "hook", rename_all = "snake_case")]
 pub(crate) enum Call {
-    Connected { connection: String, user: Option<String> },
-    Disconnected { connection: String, user: Option<String>, reason: String },
-    UserOnline { user: String },
-    UserOffline { user: String },
+    Connected { connection: Box<str>, user: Option<Box<str>> },
+    Disconnected { connection: Box<str>, user: Option<Box<str>>, reason: Box<str> },
+    UserOnline { user: Box<str> },
+    UserOffline { user: Box<str> },
 }
 
 impl Lifecycle {
@@ -43,23 +43,26 @@ impl Lifecycle {
 #[async_trait]
 impl Hooks for Lifecycle {
     async fn connected(&self, connection: &ConnectionInfo) -> HookResult {
-        self.remember(Call::Connected { connection: connection.id.clone(), user: connection.user.clone() })
+        self.remember(Call::Connected {
+            connection: connection.id.as_str().into(),
+            user: connection.user.as_deref().map(Box::from),
+        })
     }
 
     async fn disconnected(&self, connection: &ConnectionInfo, reason: &DisconnectReason) -> HookResult {
         self.remember(Call::Disconnected {
-            connection: connection.id.clone(),
-            user: connection.user.clone(),
-            reason: reason.to_string(),
+            connection: connection.id.as_str().into(),
+            user: connection.user.as_deref().map(Box::from),
+            reason: reason.to_string().into(),
         })
     }
 
     async fn user_online(&self, user: &str) -> HookResult {
-        self.remember(Call::UserOnline { user: user.to_owned() })
+        self.remember(Call::UserOnline { user: user.into() })
     }
 
     async fn user_offline(&self, user: &str) -> HookResult {
-        self.remember(Call::UserOffline { user: user.to_owned() })
+        self.remember(Call::UserOffline { user: user.into() })
     }
 }
 
@@ -71,10 +74,10 @@ mod tests {
     fn only_the_latest_calls_are_remembered() {
         let lifecycle = Lifecycle::default();
         for user in 0..=REMEMBERED {
-            lifecycle.remember(Call::UserOnline { user: user.to_string() }).unwrap();
+            lifecycle.remember(Call::UserOnline { user: user.to_string().into() }).unwrap();
         }
         let calls = lifecycle.calls();
         assert_eq!(calls.len(), REMEMBERED);
-        assert!(matches!(&calls[0], Call::UserOnline { user } if user == "1"));
+        assert!(matches!(&calls[0], Call::UserOnline { user } if &**user == "1"));
     }
 }
