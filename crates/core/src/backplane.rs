@@ -22,8 +22,7 @@ use crate::event::Event;
 use crate::fanout::Wakes;
 use crate::id::EventId;
 use crate::inner::Inner;
-use crate::log::{Log, Pending};
-use crate::sync::Ordering;
+use crate::log::Pending;
 use crate::topic::Audience;
 
 /// The first wait before the tail is tried again; it doubles up to [`MAX_BACKOFF`], and each is drawn at random from
@@ -248,12 +247,5 @@ impl Inner {
             Wakes::everybody(&log, &self.pace, self.clock.now_ms())
         };
         wakes.fire(self);
-    }
-
-    /// Lets readers see the head, once the log has begun.
-    fn show_head(&self, log: &Log) {
-        if log.has_begun() {
-            self.head.store(log.head().offset, Ordering::SeqCst);
-        }
     }
 }

@@ -100,6 +100,13 @@ impl Inner {
         !self.is_closing() && (self.backplane.is_none() || self.tailing.load(Ordering::SeqCst))
     }
 
+    /// Lets readers see the head, once the log has begun.
+    pub(crate) fn show_head(&self, log: &Log) {
+        if log.has_begun() {
+            self.head.store(log.head().offset, Ordering::SeqCst);
+        }
+    }
+
     /// Every connection, copied so that no lock is held.
     pub(crate) fn cells(&self) -> Vec<Arc<Cell>> {
         self.connections.iter().map(|entry| Arc::clone(entry.value())).collect()

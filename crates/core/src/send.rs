@@ -10,7 +10,6 @@ use crate::id::EventId;
 use crate::inner::Inner;
 use crate::log::{Pending, StateRefusal};
 use crate::pace::TURN;
-use crate::sync::Ordering;
 use crate::timer::Task;
 use crate::topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};
 
@@ -78,7 +77,7 @@ impl Inner {
             }
             self.address(&mut log, &pending.audience);
             let entry = log.append(pending, self.clock.unix_ms(now_ms));
-            self.head.store(entry.offset, Ordering::SeqCst);
+            self.show_head(&log);
             self.pace.spend(entry.ephemeral, entry.cost());
             (log.id(entry.position), Wakes::of(&entry, &log, &self.pace, now_ms))
         };
