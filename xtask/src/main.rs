@@ -7,8 +7,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::passed_on::PassedOn;
+
 mod bench;
 mod instructions;
+mod passed_on;
 mod test;
 mod tools;
 mod workspace;
@@ -24,17 +27,17 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measures the hub beside bare programs and beside what one writes without it.
-    Bench(bench::Args),
+    Bench(PassedOn),
     /// Counts the instructions of the hub's own steps.
-    Instructions(instructions::Args),
+    Instructions(PassedOn),
     /// Runs everything that has to hold before a change lands.
     Test(test::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Bench(args) => bench::run(&args),
-        Command::Instructions(args) => instructions::run(&args),
+        Command::Bench(options) => bench::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
         Command::Test(args) => test::run(&args),
     };
     match done {
