@@ -71,25 +71,18 @@ pub(crate) mod tests {
     /// A measurement of `deliveries` deliveries to 10 streams that took `cpu` ns in all.
     pub(crate) fn report(deliveries: u64, cpu: u64) -> Report {
         Report {
-            work: "burst".to_owned(),
             streams: 10,
-            publishers: 1,
             events: 5,
             deliveries,
             expected: deliveries,
-            lost: 0,
-            duplicates: 0,
-            gaps: 0,
-            ended: 0,
             server_cpu_ns: cpu,
-            own_cpu_ns: 500,
             wall_ns: 1000,
             own_busy: 0.5,
             server_rss_before: 4096,
             server_rss_after: 8192,
             connects_per_second: Some(20_000.5),
             latency_ns: Some(Quantiles { p50: 1500, p90: 2000, p99: 3000, max: 9000 }),
-            last_receiver_ns: None,
+            ..Report::default()
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The result of one work. Times are in nanoseconds, memory is in bytes.
 ///
 /// Every field is always there: an object that lacks one, or has another, is no report.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// The work's name, as on the command line.
