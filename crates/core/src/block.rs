@@ -119,3 +119,23 @@ pub(crate) fn assemble(entries: &[&Entry]) -> Bytes {
     }
     bytes.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_holds_so_many_blocks_and_the_oldest_go() {
+        let block = Block { supersessions: 0, frames: Arc::default(), last: Mark::default(), bytes: Bytes::new() };
+        let mut shelf = Shelf::default();
+        for first in 1..=3 * BLOCKS as Offset {
+            shelf.put((7, first), block.clone());
+            // Once more in its own place, which takes none from another.
+            shelf.put((7, first), block.clone());
+        }
+        let kept: Vec<Place> = shelf.blocks.keys().copied().collect();
+        let newest: Vec<Place> = (2 * BLOCKS as Offset + 1..=3 * BLOCKS as Offset).map(|first| (7, first)).collect();
+        assert_eq!(kept, newest);
+        assert_eq!(shelf.oldest.len(), BLOCKS);
+    }
+}

@@ -207,7 +207,7 @@ impl Origin {
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
     sorted: SmallVec<[Subscription; 3]>,
-    closed: u32,
+    closed: usize,
 }
 
 impl Subscriptions {
@@ -271,7 +271,7 @@ impl Subscriptions {
 
     /// How many are being read to their end.
     pub(crate) fn closed(&self) -> usize {
-        self.closed as usize
+        self.closed
     }
 
     /// Takes out those that have been read up to `offset` to their end.
@@ -285,7 +285,7 @@ impl Subscriptions {
                 }
                 !over
             });
-            self.closed -= finished.len() as u32;
+            self.closed -= finished.len();
         }
         finished
     }

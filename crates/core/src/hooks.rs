@@ -33,7 +33,8 @@ pub type HookResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// What the application does when connections come and go. Every method has a default that does nothing.
 ///
 /// Each is called exactly once for each thing that happens: a connection that was opened is closed once, a user that
-/// came online goes offline once, whatever ends it, also when nothing ever reads the stream.
+/// came online goes offline once, whatever ends it, also when nothing ever reads the stream. It is called within a
+/// millisecond or so; neither the event nor the connection waits for it.
 ///
 /// ```
 /// use ssehub::{ConnectionInfo, HookResult, Hooks, Hub, async_trait};
@@ -213,8 +214,10 @@ async fn run(hooks: Arc<dyn Hooks>, mut calls: mpsc::UnboundedReceiver<Call>, ba
                             place.insert(VecDeque::new());
                         }
                     }
-                    resting = calls.is_empty();
-                    rest.as_mut().reset(tokio::time::Instant::now() + REST);
+                    if calls.is_empty() {
+                        resting = true;
+                        rest.as_mut().reset(tokio::time::Instant::now() + REST);
+                    }
                 }
                 None => open = false,
             },
