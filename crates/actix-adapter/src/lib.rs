@@ -56,6 +56,9 @@
 //!   left to wait for.
 //! - **asking with `HEAD`**: route it to the same handler, as above; it answers the headers alone and nothing is
 //!   registered. `web::get()` by itself answers 404 to it.
+//! - **not to be let in**: return [`ConnectError::unauthorized`], [`ConnectError::forbidden`] or
+//!   [`ConnectError::stop`] by `?`, as [`SseError`]: 401, 403, and the 204 after which a browser never comes back. A
+//!   client that can send no header is let in by a [ticket](Hub::issue_ticket).
 //!
 //! # What to know about actix
 //!

@@ -19,7 +19,7 @@ use actix_web::rt::time::timeout;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
-use ssehub_actix::{ConnectError, ConnectRequest, Connection, Event, Hub, SseError, SseRequest, SseResponse};
+use ssehub_actix::{ConnectError, ConnectRequest, Connection, Event, Hub, Identity, SseError, SseRequest, SseResponse};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -27,8 +27,29 @@ async fn events(hub: Data<Hub>, SseRequest(request): SseRequest) -> Result<SseRe
     Ok(SseResponse(hub.connect(request.user("alice"))?))
 }
 
+async fn by_ticket(
+    hub: Data<Hub>,
+    ticket: web::Path<String>,
+    SseRequest(request): SseRequest,
+) -> Result<SseResponse, SseError> {
+    let identity = hub.redeem_ticket(&ticket).await?;
+    Ok(SseResponse(hub.connect(request.identity(identity))?))
+}
+
+async fn refuse(path: web::Path<String>) -> Result<SseResponse, SseError> {
+    Err(SseError(match path.as_str() {
+        "unauthorized" => ConnectError::unauthorized(),
+        "forbidden" => ConnectError::forbidden(),
+        _ => ConnectError::stop(),
+    }))
+}
+
 fn routes(config: &mut web::ServiceConfig) {
-    config.route("/events", web::to(events)).route("/text", web::get().to(async || "x".repeat(1000)));
+    config
+        .route("/events", web::to(events))
+        .route("/tickets/{ticket}", web::get().to(by_ticket))
+        .route("/refuse/{how}", web::get().to(refuse))
+        .route("/text", web::get().to(async || "x".repeat(1000)));
 }
 
 /// Answers one request through an app that compresses whatever lets it.
@@ -124,6 +145,49 @@ async fn a_refusal_has_status_retry_after_and_a_json_body() {
     assert_eq!(header(&refused, "retry-after"), Some("2"));
     assert_eq!(header(&refused, "content-type"), Some("application/json"));
     read_until(&mut refused.into_body(), r#"{"error":""#).await;
+}
+
+async fn refusal(path: &str) -> ServiceResponse<BoxBody> {
+    let response = respond(&Hub::new(), Method::GET, path, &[]).await;
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    response
+}
+
+#[actix_web::test]
+async fn what_the_application_refuses_is_answered_as_it_says() {
+    let response = refusal("/refuse/unauthorized").await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(header(&response, "www-authenticate"), Some("Bearer"));
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    read_until(&mut response.into_body(), r#"{"error":""#).await;
+
+    let response = refusal("/refuse/forbidden").await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(header(&response, "www-authenticate"), None);
+    read_until(&mut response.into_body(), r#"{"error":""#).await;
+}
+
+#[actix_web::test]
+async fn a_stream_that_is_over_is_answered_with_nothing() {
+    let response = refusal("/refuse/stop").await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!((header(&response, "content-type"), header(&response, "content-length")), (None, None));
+    let mut body = pin!(response.into_body());
+    let chunk = timeout(DEADLINE, poll_fn(|cx| body.as_mut().poll_next(cx))).await;
+    assert!(chunk.expect("the body did not end").is_none());
+}
+
+#[actix_web::test]
+async fn a_ticket_opens_one_stream_and_is_a_401_afterwards() {
+    let hub = Hub::new();
+    let ticket = hub.issue_ticket(Identity::user("bob")).await.unwrap();
+    let path = format!("/tickets/{ticket}");
+    let open = respond(&hub, Method::GET, &path, &[]).await;
+    assert_eq!(open.status(), StatusCode::OK);
+    assert!(hub.is_online("bob"));
+    let refused = respond(&hub, Method::GET, &path, &[]).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(header(&refused, "www-authenticate"), Some("Bearer"));
 }
 
 #[actix_web::test]

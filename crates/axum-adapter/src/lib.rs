@@ -48,6 +48,9 @@
 //!   call [`Hub::shutdown`] *inside* the future given to `with_graceful_shutdown`, as above: each client gets
 //!   `hub:closing` and a finished response, and axum has nothing left to wait for.
 //! - **asking with `HEAD`**: `get(events)` answers it with the headers alone; nothing is registered.
+//! - **not to be let in**: return [`ConnectError::unauthorized`], [`ConnectError::forbidden`] or
+//!   [`ConnectError::stop`] by `?`, as [`SseError`]: 401, 403, and the 204 after which a browser never comes back. A
+//!   client that can send no header is let in by a [ticket](Hub::issue_ticket).
 //!
 //! # What to know about axum
 //!

@@ -8,13 +8,15 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use http_body_util::BodyExt;
-use ssehub_axum::{ConnectError, ConnectRequest, Connection, Event, Hub, Shutdown, SseError, SseRequest, SseResponse};
+use ssehub_axum::{
+    ConnectError, ConnectRequest, Connection, Event, Hub, Identity, Shutdown, SseError, SseRequest, SseResponse,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -27,8 +29,23 @@ async fn events(State(hub): State<Hub>, SseRequest(request): SseRequest) -> Resu
     Ok(SseResponse(hub.connect(request.user("alice"))?))
 }
 
+async fn by_ticket(
+    State(hub): State<Hub>,
+    Path(ticket): Path<String>,
+    SseRequest(request): SseRequest,
+) -> Result<SseResponse, SseError> {
+    let identity = hub.redeem_ticket(&ticket).await?;
+    Ok(SseResponse(hub.connect(request.identity(identity))?))
+}
+
 fn router(hub: &Hub) -> Router {
-    Router::new().route("/events", get(events).post(events)).with_state(hub.clone())
+    Router::new()
+        .route("/events", get(events).post(events))
+        .route("/tickets/{ticket}", get(by_ticket))
+        .route("/unauthorized", get(async || SseError(ConnectError::unauthorized())))
+        .route("/forbidden", get(async || SseError(ConnectError::forbidden())))
+        .route("/stop", get(async || SseError(ConnectError::stop())))
+        .with_state(hub.clone())
 }
 
 fn request(method: Method, headers: &[(&str, &str)]) -> Request<Body> {
@@ -123,6 +140,53 @@ async fn a_refusal_has_status_retry_after_and_a_json_body() {
     assert_eq!(header(&refused, "content-type"), Some("application/json"));
     let body = refused.into_body().collect().await.unwrap().to_bytes();
     assert!(body.starts_with(br#"{"error":""#), "{body:?}");
+}
+
+async fn refusal(path: &str) -> (StatusCode, Response) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = router(&Hub::new()).oneshot(request).await.unwrap();
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    (response.status(), response)
+}
+
+async fn body(response: Response) -> String {
+    let body = timeout(DEADLINE, response.into_body().collect()).await.expect("the body did not end");
+    String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_application_refuses_is_answered_as_it_says() {
+    let (status, response) = refusal("/unauthorized").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    assert_eq!(header(&response, "www-authenticate"), Some("Bearer"));
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    assert!(body(response).await.starts_with(r#"{"error":""#));
+
+    let (status, response) = refusal("/forbidden").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(header(&response, "www-authenticate"), None);
+    assert!(body(response).await.starts_with(r#"{"error":""#));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_over_is_answered_with_nothing() {
+    let (status, response) = refusal("/stop").await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!((header(&response, "content-type"), header(&response, "content-length")), (None, None));
+    assert_eq!(body(response).await, "");
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_stream_and_is_a_401_afterwards() {
+    let hub = Hub::new();
+    let ticket = hub.issue_ticket(Identity::user("bob")).await.unwrap();
+    let request = || Request::get(format!("/tickets/{ticket}")).body(Body::empty()).unwrap();
+    let open = router(&hub).oneshot(request()).await.unwrap();
+    assert_eq!(open.status(), StatusCode::OK);
+    assert!(hub.is_online("bob"));
+    let refused = router(&hub).oneshot(request()).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(header(&refused, "www-authenticate"), Some("Bearer"));
 }
 
 /// Compresses whatever it is given, as a predicate of one's own may.

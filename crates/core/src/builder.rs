@@ -21,6 +21,10 @@ pub const DEFAULT_RETRY: Duration = Duration::from_secs(3);
 /// The default of [`HubBuilder::retry_after`].
 pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// The default of [`HubBuilder::ticket_lifetime`]: a page redeems its ticket with the next request, on a slow network
+/// too.
+pub const DEFAULT_TICKET_LIFETIME: Duration = Duration::from_secs(30);
+
 /// The default of [`HubBuilder::max_event_bytes`]: 1 MiB, more than a browser should be pushed.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = 1 << 20;
 
@@ -32,6 +36,13 @@ pub const DEFAULT_MAX_KEYS: usize = 10_000;
 
 /// The default of [`HubBuilder::max_state_bytes`]: as much as the history.
 pub const DEFAULT_MAX_STATE_BYTES: usize = 64 << 20;
+
+/// The default of [`HubBuilder::max_parked`]. At less than a kilobyte each this is about 50 MB when full.
+pub const DEFAULT_MAX_PARKED: usize = 65_536;
+
+/// The default of [`HubBuilder::stall_timeout`]: as long as a cut link is waited for, and longer than a phone takes to
+/// change networks.
+pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The shortest keep-alive: below this a hub of many connections does nothing else.
 const MIN_KEEP_ALIVE: Duration = Duration::from_millis(10);
@@ -48,8 +59,14 @@ pub(crate) struct Config {
     pub(crate) retry: Duration,
     pub(crate) retry_after: Duration,
     pub(crate) max_lifetime: Option<Duration>,
+    pub(crate) stall_timeout: Duration,
+    pub(crate) resume_window: Duration,
+    pub(crate) max_parked: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_user: usize,
+    /// How many, in how long a time.
+    pub(crate) max_connects: Option<(u32, Duration)>,
+    pub(crate) ticket_lifetime: Duration,
     pub(crate) max_groups: usize,
     pub(crate) max_event_bytes: usize,
 }
@@ -63,8 +80,13 @@ impl Default for Config {
             retry: DEFAULT_RETRY,
             retry_after: DEFAULT_RETRY_AFTER,
             max_lifetime: None,
+            stall_timeout: DEFAULT_STALL_TIMEOUT,
+            resume_window: Duration::ZERO,
+            max_parked: DEFAULT_MAX_PARKED,
             max_connections: usize::MAX,
             max_connections_per_user: usize::MAX,
+            max_connects: None,
+            ticket_lifetime: DEFAULT_TICKET_LIFETIME,
             max_groups: DEFAULT_MAX_GROUPS,
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
         }
@@ -128,6 +150,31 @@ impl HubBuilder {
         self
     }
 
+    /// For how long a client may take nothing though there is something to take, before its stream leaves every topic
+    /// and count. It is noticed within one [`keep_alive`](Self::keep_alive) more. What becomes of the socket then is
+    /// the framework's and the kernel's affair: see [`listen`](crate::listen). If the client reads on all the same, its
+    /// stream ends, and it comes back with its `Last-Event-ID`. At least 10 ms. Defaults to [`DEFAULT_STALL_TIMEOUT`].
+    pub fn stall_timeout(mut self, time: Duration) -> Self {
+        self.config.stall_timeout = time;
+        self
+    }
+
+    /// How long a connection with a [session](crate::ConnectRequest::session) outlives its transport. Defaults to zero:
+    /// no sessions; a request that names one opens a plain stream.
+    pub fn resume_window(mut self, time: Duration) -> Self {
+        self.config.resume_window = time;
+        self
+    }
+
+    /// How many connections may be without a transport at a time, within their [window](Self::resume_window). When
+    /// there is one more, the one that has waited longest is let go. It counts among [all](Self::max_connections) and
+    /// among [its user's](Self::max_connections_per_user) as if it were open, but makes room when a new one comes.
+    /// Defaults to [`DEFAULT_MAX_PARKED`].
+    pub fn max_parked(mut self, connections: usize) -> Self {
+        self.config.max_parked = connections;
+        self
+    }
+
     /// The most streams at a time; one more is refused with 503. Defaults to no limit but the system's.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections;
@@ -137,6 +184,27 @@ impl HubBuilder {
     /// The most streams of one user at a time; one more is refused with 429. Defaults to no limit.
     pub fn max_connections_per_user(mut self, connections: usize) -> Self {
         self.config.max_connections_per_user = connections;
+        self
+    }
+
+    /// How often a user may connect: `connects` times at once, and one time more each `per / connects`. One more is
+    /// refused with 429 and with a `Retry-After` that says how long it has to wait; waiting that long is enough.
+    /// Reconnects count, those of a [session](crate::ConnectRequest::session) too; streams without a user don't, nor
+    /// does what is refused for this. At least one connect, and a `per` of at least 1 ms. Defaults to no limit.
+    ///
+    /// Leave room for a browser that restores all its tabs, and for a network that comes and goes: each tab then
+    /// connects once each [`retry`](Self::retry). The hub remembers [`MAX_RATED_USERS`](crate::MAX_RATED_USERS) users
+    /// at a time.
+    pub fn max_connects_per_user(mut self, connects: u32, per: Duration) -> Self {
+        self.config.max_connects = Some((connects, per));
+        self
+    }
+
+    /// For how long a [ticket](crate::Hub::issue_ticket) may be redeemed: no longer than a page needs from the answer
+    /// that brings it to the request that uses it, and never longer than the identity it was issued for. At least 1 ms.
+    /// Defaults to [`DEFAULT_TICKET_LIFETIME`].
+    pub fn ticket_lifetime(mut self, time: Duration) -> Self {
+        self.config.ticket_lifetime = time;
         self
     }
 
@@ -210,7 +278,11 @@ impl Config {
             ("retry", Some(self.retry), Duration::ZERO),
             ("retry_after", Some(self.retry_after), Duration::ZERO),
             ("max_lifetime", self.max_lifetime, MIN_KEEP_ALIVE),
+            ("stall_timeout", Some(self.stall_timeout), MIN_KEEP_ALIVE),
+            ("resume_window", Some(self.resume_window), Duration::ZERO),
             ("history age", Some(self.history.age), Duration::from_millis(1)),
+            ("max_connects_per_user's time", self.max_connects.map(|(_, per)| per), Duration::from_millis(1)),
+            ("ticket_lifetime", Some(self.ticket_lifetime), Duration::from_millis(1)),
         ];
         for (option, time, least) in times {
             if time.is_some_and(|time| time < least || time > MAX_TIME) {
@@ -220,6 +292,7 @@ impl Config {
         let counts = [
             ("max_connections", self.max_connections),
             ("max_connections_per_user", self.max_connections_per_user),
+            ("max_connects_per_user", self.max_connects.map_or(usize::MAX, |(connects, _)| connects as usize)),
             ("max_event_bytes", self.max_event_bytes),
             ("history bytes", self.history.bytes),
         ];

@@ -13,6 +13,7 @@ use crate::fanout::Shard;
 use crate::index::TopicKey;
 use crate::members::Seat;
 use crate::pace::{PROBATION, Pace, Turn};
+use crate::session::Session;
 use crate::sync::Mutex;
 use crate::timer;
 
@@ -45,7 +46,11 @@ pub(crate) struct CellState {
     pub(crate) lost: bool,
     /// The connection was taken out of everything: nothing may be added to it.
     pub(crate) gone: bool,
-    /// How many groups it joined itself.
+    /// The timer has seen the reader at work; it has not been seen since.
+    pub(crate) seen_at_work: bool,
+    /// It is its identity that ends when the time of `expires_ms` comes.
+    pub(crate) identity_expires: bool,
+    /// How many groups it is in by itself.
     pub(crate) joined: u32,
     pub(crate) closing: Option<Box<Closing>>,
     pub(crate) written_ms: u64,
@@ -57,6 +62,10 @@ pub(crate) struct CellState {
     pub(crate) timer: Option<timer::Key>,
     /// When the stream has lived long enough.
     pub(crate) expires_ms: Option<NonZeroU64>,
+    /// When the timer saw the reader at work.
+    pub(crate) seen_ms: u64,
+    /// There if the connection can outlive its transport.
+    pub(crate) session: Option<Box<Session>>,
 }
 
 /// How a stream is to end: with what is committed up to `at`, then `hub:closing`.
@@ -96,6 +105,19 @@ impl JoinSnapshots {
         let first = self.0.as_mut()?.pop_front();
         self.0.take_if(|queue| queue.is_empty());
         first
+    }
+
+    /// Adds all of another queue.
+    pub(crate) fn append(&mut self, other: Self) {
+        other.0.into_iter().flat_map(|queue| *queue).for_each(|snapshot| self.push(snapshot));
+    }
+
+    /// Forgets those that a client has got which has read up to `offset`: snapshots go before what comes after them.
+    pub(crate) fn prove(&mut self, offset: Offset) {
+        if let Some(queue) = &mut self.0 {
+            queue.retain(|queued| offset <= queued.at);
+            self.0.take_if(|queue| queue.is_empty());
+        }
     }
 
     /// All that are queued are of the state at this offset now.
@@ -140,6 +162,21 @@ impl CellState {
         self.expires_ms.map_or(u64::MAX, NonZeroU64::get)
     }
 
+    /// When whom it belongs to is no longer vouched for; the end of time where nobody has said.
+    pub(crate) fn identity_expires_ms(&self) -> u64 {
+        if self.identity_expires { self.expires_ms() } else { u64::MAX }
+    }
+
+    /// Whether the transport has taken nothing for so long though there was something to take. Sees to it that the next
+    /// look can tell.
+    pub(crate) fn is_stalled(&mut self, now_ms: u64, timeout_ms: u64) -> bool {
+        let is_at_work = self.waker.is_none();
+        if !is_at_work || !self.seen_at_work {
+            (self.seen_at_work, self.seen_ms) = (is_at_work, now_ms);
+        }
+        self.seen_at_work && now_ms.saturating_sub(self.seen_ms) >= timeout_ms
+    }
+
     pub(crate) fn begin_turn(&mut self, pace: &Pace, now_ms: u64) {
         if self.turn.is_none() && now_ms >= self.probation_until_ms {
             self.turn = Some(pace.enter());
@@ -181,13 +218,21 @@ impl Subscription {
     }
 }
 
-/// Through what a connection is in a group: it joined itself, its user did, or both.
+/// Through what a connection is in a topic: in a group by one way or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(u8);
 
 impl Origin {
-    pub(crate) const CONNECTION: Self = Self(1);
+    /// What every connection is in: all, its user, itself.
+    pub(crate) const NATURE: Self = Self(1);
+    /// Its user was put into the group.
     pub(crate) const USER: Self = Self(2);
+    /// It was put into the group.
+    pub(crate) const JOINED: Self = Self(4);
+    /// The request that opened it named the group.
+    pub(crate) const REQUEST: Self = Self(8);
+    /// It is in the group by itself.
+    pub(crate) const ITSELF: Self = Self(Self::JOINED.0 | Self::REQUEST.0);
 
     pub(crate) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -1,10 +1,14 @@
 //! What it takes to open a stream, and why it may be refused. The HTTP decisions are all here, so that every adapter
 //! answers alike.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::accept::accepts_event_stream;
+use crate::identity::{Identity, has_come};
+use crate::tickets::{TicketError, TicketErrorKind};
 use crate::topic::MAX_NAME;
 
 /// How much of a `Last-Event-ID` is looked at, and given back in `hub:gap`: longer than any id.
@@ -24,10 +28,15 @@ const MAX_LAST_EVENT_ID: usize = 128;
 /// assert!(!hub.is_online("alice"));
 /// # Ok::<(), ssehub::ConnectError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectRequest {
     pub(crate) user: Option<Arc<str>>,
     pub(crate) groups: Vec<Arc<str>>,
+    /// Until when the application vouches for that.
+    pub(crate) expires: Option<SystemTime>,
+    /// How many revocations there had been when the ticket was redeemed that let it in.
+    pub(crate) redeemed: Option<u64>,
+    pub(crate) session: Option<Arc<str>>,
     pub(crate) snapshot: bool,
     pub(crate) last_event_id: Option<String>,
     pub(crate) acceptable: bool,
@@ -46,6 +55,9 @@ impl ConnectRequest {
         Self {
             user: None,
             groups: Vec::new(),
+            expires: None,
+            redeemed: None,
+            session: None,
             snapshot: false,
             last_event_id: None,
             acceptable: true,
@@ -75,6 +87,19 @@ impl ConnectRequest {
         }
     }
 
+    /// Whom the application has authenticated: its user, or none, is this request's from now on, its groups are added
+    /// to those the request has, and the stream ends when it expires.
+    ///
+    /// One that came from a ticket opens a stream only while its user has not been
+    /// [revoked](crate::Hub::revoke_user) since.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.user = identity.user;
+        self.groups.extend(identity.groups);
+        self.expires = identity.expires;
+        self.redeemed = identity.redeemed;
+        self
+    }
+
     /// The user the application has authenticated. All connections of a user get what is sent to the user.
     pub fn user(mut self, id: impl AsRef<str>) -> Self {
         self.user = Some(id.as_ref().into());
@@ -91,6 +116,19 @@ impl ConnectRequest {
     /// Several groups.
     pub fn groups(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
         self.groups.extend(names.into_iter().map(|name| name.as_ref().into()));
+        self
+    }
+
+    /// The session this stream belongs to, as the page named it in its URL: 22 to 128 printable ASCII characters that
+    /// the page has drawn at random, without spaces. 22 characters of base64 are 128 bits, and fewer could be guessed.
+    ///
+    /// Whoever comes back with it as the same user, within
+    /// [`HubBuilder::resume_window`](crate::HubBuilder::resume_window) or while the server still believes in the
+    /// transport before, takes over its connection: the id, and the groups it has [joined](crate::Hub::join). Hooks and
+    /// presence see no flap. For another user the name is another session. Where the window is zero, as it is by
+    /// default, the name is ignored.
+    pub fn session(mut self, name: impl AsRef<str>) -> Self {
+        self.session = Some(name.as_ref().into());
         self
     }
 
@@ -112,6 +150,9 @@ impl ConnectRequest {
         if !self.acceptable {
             return Err(ConnectErrorKind::NotAcceptable);
         }
+        if has_come(self.expires) {
+            return Err(ConnectErrorKind::Expired);
+        }
         if self.user.iter().chain(&self.groups).any(|name| name.len() > MAX_NAME) {
             return Err(ConnectErrorKind::NameTooLong);
         }
@@ -121,7 +162,44 @@ impl ConnectRequest {
     }
 }
 
+impl fmt::Debug for ConnectRequest {
+    /// Without the name of the session: whoever has it, and the user, could take the session over.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectRequest")
+            .field("user", &self.user)
+            .field("groups", &self.groups)
+            .field("expires", &self.expires)
+            .field("session", &self.session.as_ref().map(|_| "secret"))
+            .field("snapshot", &self.snapshot)
+            .field("last_event_id", &self.last_event_id)
+            .field("acceptable", &self.acceptable)
+            .field("head_only", &self.head_only)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why a stream was refused, and how to say so over HTTP.
+///
+/// The hub makes it of its limits. An application makes it where it lets nobody in itself:
+/// [`unauthorized`](Self::unauthorized), [`forbidden`](Self::forbidden), [`stop`](Self::stop). Each adapter's
+/// `SseError` answers all of them alike.
+///
+/// # What a browser makes of it
+///
+/// An `EventSource` does not come back after any status but 200, and shows its page none of them. After 204 it is over
+/// as it should be; after the others the page's `onerror` finds `readyState` closed, gets what it lacks, and opens a
+/// new one.
+///
+/// ```
+/// use ssehub::ConnectError;
+///
+/// let refused = ConnectError::unauthorized();
+/// assert_eq!(refused.status(), 401);
+/// assert!(refused.headers().any(|(name, value)| name == "www-authenticate" && value == "Bearer"));
+///
+/// let stopped = ConnectError::stop();
+/// assert_eq!((stopped.status(), stopped.body()), (204, None));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.kind.message())]
 pub struct ConnectError {
@@ -135,8 +213,20 @@ pub struct ConnectError {
 pub enum ConnectErrorKind {
     /// The client's `Accept` excludes `text/event-stream`: 406.
     NotAcceptable,
+    /// The application does not know who asks: 401.
+    Unauthorized,
+    /// The identity has expired, or was revoked since its ticket was redeemed: 401.
+    Expired,
+    /// The application knows who asks, and lets them have no stream: 403.
+    Forbidden,
+    /// The application wants the client not to come back: 204.
+    Stop,
+    /// A ticket was not issued, or let nobody in: the status is the [kind's](TicketErrorKind).
+    Ticket(TicketErrorKind),
     /// The user has as many connections as one user may have: 429.
     TooManyConnections,
+    /// The user has connected more often of late than one user may: 429.
+    TooManyConnects,
     /// The hub has as many connections as it may have: 503.
     Full,
     /// The hub is being shut down: 503.
@@ -147,23 +237,63 @@ pub enum ConnectErrorKind {
     NameTooLong,
     /// More groups than one connection may be in: 400.
     TooManyGroups,
+    /// The name of the session is too short, too long, or not of printable ASCII characters: 400.
+    InvalidSession,
 }
 
 impl ConnectErrorKind {
     fn message(self) -> &'static str {
         match self {
             Self::NotAcceptable => "this resource is an event stream; Accept must allow text/event-stream",
+            Self::Unauthorized => "nobody has said who asks for this stream; log in, or get a ticket",
+            Self::Expired => "the login has expired; log in again, or get a new ticket",
+            Self::Forbidden => "this stream is not for whoever asks for it",
+            Self::Stop => "this stream is over; do not come back",
+            Self::Ticket(kind) => kind.message(),
             Self::TooManyConnections => "this user has as many connections as one user may have; close one first",
+            Self::TooManyConnects => "this user has connected too often; wait before the next time",
             Self::Full => "the server has as many connections as it may have; try again later",
             Self::ShuttingDown => "the server is shutting down; try again",
             Self::Overloaded => "the server is behind with its connection hooks; try again later",
             Self::NameTooLong => "the id of a user or the name of a group is too long; at most 512 bytes are allowed",
             Self::TooManyGroups => "more groups than one connection may be in",
+            Self::InvalidSession => "a session's name must be 22 to 128 printable ASCII characters, drawn at random",
+        }
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::Stop => 204,
+            Self::NameTooLong | Self::TooManyGroups | Self::InvalidSession => 400,
+            Self::Unauthorized | Self::Expired => 401,
+            Self::Forbidden => 403,
+            Self::NotAcceptable => 406,
+            Self::TooManyConnections | Self::TooManyConnects => 429,
+            Self::Full | Self::ShuttingDown | Self::Overloaded => 503,
+            Self::Ticket(kind) => kind.status(),
         }
     }
 }
 
 impl ConnectError {
+    /// 401 with `WWW-Authenticate`: nobody has said who asks. What an application answers that finds neither login nor
+    /// ticket, or a bad one; the page logs in, or gets a new ticket, and opens a new `EventSource`.
+    pub fn unauthorized() -> Self {
+        Self { kind: ConnectErrorKind::Unauthorized, retry_after: None }
+    }
+
+    /// 403: whoever asks is known, and the stream is not for them. A new login as the same user would not help.
+    pub fn forbidden() -> Self {
+        Self { kind: ConnectErrorKind::Forbidden, retry_after: None }
+    }
+
+    /// 204 without a body: the client shall not come back. An `EventSource` that reconnects stops for good, without a
+    /// word; anything else would have it try again after the next break. For who was logged out, or for a stream that
+    /// is over.
+    pub fn stop() -> Self {
+        Self { kind: ConnectErrorKind::Stop, retry_after: None }
+    }
+
     pub(crate) fn new(kind: ConnectErrorKind, retry_after: Duration) -> Self {
         let again = matches!(kind.status(), 429 | 503);
         Self { kind, retry_after: again.then_some(retry_after) }
@@ -190,20 +320,30 @@ impl ConnectError {
         self.retry_after.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0))
     }
 
-    /// The body that says it: `{"error":"…"}`.
-    pub fn to_json(&self) -> String {
-        serde_json::json!({ "error": self.to_string() }).to_string()
+    /// The header fields that say it, each once, with names in lower case and values in ASCII.
+    ///
+    /// `cache-control` is among them, because a 204 may be cached by whoever is not told otherwise; `www-authenticate`
+    /// names the scheme `Bearer`, of which a browser asks its user nothing.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+        let status = self.status();
+        let fields = [
+            Some(("cache-control", Cow::Borrowed("no-store"))),
+            (status != 204).then_some(("content-type", Cow::Borrowed("application/json"))),
+            (status == 401).then_some(("www-authenticate", Cow::Borrowed("Bearer"))),
+            self.retry_after_seconds().map(|seconds| ("retry-after", Cow::Owned(seconds.to_string()))),
+        ];
+        fields.into_iter().flatten()
+    }
+
+    /// The body that says it, `{"error":"…"}`; none with a 204, which can have none.
+    pub fn body(&self) -> Option<String> {
+        (self.status() != 204).then(|| serde_json::json!({ "error": self.to_string() }).to_string())
     }
 }
 
-impl ConnectErrorKind {
-    fn status(self) -> u16 {
-        match self {
-            Self::NotAcceptable => 406,
-            Self::TooManyConnections => 429,
-            Self::Full | Self::ShuttingDown | Self::Overloaded => 503,
-            Self::NameTooLong | Self::TooManyGroups => 400,
-        }
+impl From<TicketError> for ConnectError {
+    fn from(error: TicketError) -> Self {
+        Self::new(ConnectErrorKind::Ticket(error.kind()), error.retry_after())
     }
 }
 
@@ -220,5 +360,23 @@ mod tests {
         assert_eq!(id(None, None), None);
         assert_eq!(id(Some(b"\xff"), None).as_deref(), Some("\u{fffd}"));
         assert_eq!(id(Some(&[b'1'; 100_000]), None).map(|id| id.len()), Some(MAX_LAST_EVENT_ID));
+    }
+
+    #[test]
+    fn the_debug_output_of_a_request_tells_no_session() {
+        let request = ConnectRequest::new().user("alice").session("a-secret-of-twenty-two-characters");
+        let shown = format!("{request:?}");
+        assert!(shown.contains("alice") && !shown.contains("twenty-two"), "{shown}");
+    }
+
+    #[test]
+    fn an_identity_brings_its_user_and_expiry_and_adds_its_groups() {
+        let soon = SystemTime::now() + Duration::from_secs(60);
+        let identity = Identity::user("alice").groups(["b", "c"]).expires_at(soon);
+        let request = ConnectRequest::new().user("bob").group("a").identity(identity);
+        let expected = ConnectRequest::new().user("alice").groups(["a", "b", "c"]);
+        assert_eq!(request, ConnectRequest { expires: Some(soon), ..expected });
+        let nobody = request.identity(Identity::anonymous());
+        assert_eq!((nobody.user, nobody.expires), (None, None), "it is vouched for nobody now");
     }
 }

@@ -157,6 +157,7 @@ impl Stream {
         {
             let mut state = self.cell.inner.lock();
             let has_news = if self.start.is_some() { state.has_to_write() } else { state.has_news() };
+            state.seen_at_work = false;
             if has_news || !self.is_at_head() {
                 return false;
             }
@@ -185,6 +186,7 @@ impl Stream {
                 state.moved(&hub.pace, bytes.len());
                 state.written_ms = hub.clock.coarse_ms();
                 state.keep_alive_due = false;
+                state.seen_at_work = false;
             }
             finished = state.subscriptions.take_finished(self.cursor.offset);
             step
@@ -196,6 +198,10 @@ impl Stream {
     }
 
     fn next_step(&mut self, hub: &Inner, cell: &Cell, log: &Log, state: &mut CellState) -> Step {
+        if state.is_over() {
+            // Its client may still be there, and is told why it gets nothing more here.
+            return state.closing.as_ref().map_or(Step::End, |closing| Step::Write(self.close(closing)));
+        }
         if state.closing.as_ref().is_some_and(|closing| closing.now) {
             return Step::End;
         }
@@ -267,6 +273,9 @@ impl Stream {
             && let Some(joined) = state.snapshots.pop()
         {
             let still_in = state.subscriptions.open(joined.topic).is_some();
+            if let Some(session) = &mut state.session {
+                session.unproven.push(joined);
+            }
             let topics = vec![joined.topic];
             let run = SnapshotRun { topics, from: 0, until: joined.at, then: None };
             self.snapshot = still_in.then(|| Box::new(run));
@@ -326,6 +335,6 @@ impl CellState {
 
     /// Whether the reader has something to write, whatever the log has.
     fn has_to_write(&self) -> bool {
-        self.keep_alive_due || self.closing.is_some()
+        self.keep_alive_due || self.closing.is_some() || self.is_over()
     }
 }

@@ -12,12 +12,14 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::error::Elapsed;
 
 use crate::registry::ConnectionInfo;
 
@@ -54,13 +56,14 @@ pub type HookResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 /// ```
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
-    /// A stream was opened. It does not wait for this; what is sent to it from here reaches it all the same.
+    /// A stream was opened. It does not wait for this; what is sent to it from here reaches it all the same. The next
+    /// transport of a [session](crate::ConnectRequest::session) opens nothing.
     async fn connected(&self, connection: &ConnectionInfo) -> HookResult {
         let _ = connection;
         Ok(())
     }
 
-    /// A stream has ended, for this reason.
+    /// A stream has ended, for this reason; one with a session, when nobody came back to it in time.
     async fn disconnected(&self, connection: &ConnectionInfo, reason: &DisconnectReason) -> HookResult {
         let _ = (connection, reason);
         Ok(())
@@ -89,6 +92,10 @@ pub enum DisconnectReason {
     Ended(Arc<str>),
     /// It had lived for its maximum lifetime.
     MaxLifetime,
+    /// The identity that the application vouched for has expired.
+    Expired,
+    /// Its client took nothing for the [stall timeout](crate::HubBuilder::stall_timeout) though there was something to take.
+    Stalled,
     /// The hub was shut down, with this reason.
     Shutdown(Arc<str>),
 }
@@ -99,6 +106,8 @@ impl fmt::Display for DisconnectReason {
             Self::Gone => "gone",
             Self::Ended(reason) | Self::Shutdown(reason) => reason,
             Self::MaxLifetime => "max-lifetime",
+            Self::Expired => "expired",
+            Self::Stalled => "stalled",
         })
     }
 }
@@ -145,6 +154,15 @@ enum Subject {
 struct Backlog {
     calls: AtomicUsize,
     empty: Notify,
+}
+
+impl Backlog {
+    /// One call was made.
+    fn done(&self) {
+        if self.calls.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.empty.notify_waiters();
+        }
+    }
 }
 
 /// Hands calls to the thread that makes them.
@@ -210,8 +228,18 @@ async fn run(hooks: Arc<dyn Hooks>, mut calls: mpsc::UnboundedReceiver<Call>, ba
                     match waiting.entry(call.subject()) {
                         std::collections::hash_map::Entry::Occupied(mut others) => others.get_mut().push_back(call),
                         std::collections::hash_map::Entry::Vacant(place) => {
-                            running.push(attempt(Arc::clone(&hooks), call, place.key().clone()));
-                            place.insert(VecDeque::new());
+                            let mut call = Box::pin(AssertUnwindSafe(call.run(Arc::clone(&hooks))).catch_unwind());
+                            // Most hooks have nothing to wait for.
+                            match std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+                                Poll::Ready(made) => {
+                                    log(Ok(made), place.key());
+                                    backlog.done();
+                                }
+                                Poll::Pending => {
+                                    running.push(see_through(call, place.key().clone()));
+                                    place.insert(VecDeque::new());
+                                }
+                            }
                         }
                     }
                     if calls.is_empty() {
@@ -224,29 +252,36 @@ async fn run(hooks: Arc<dyn Hooks>, mut calls: mpsc::UnboundedReceiver<Call>, ba
             () = &mut rest, if resting => resting = false,
             Some(subject) = running.next(), if !running.is_empty() => {
                 match waiting.get_mut(&subject).and_then(VecDeque::pop_front) {
-                    Some(call) => running.push(attempt(Arc::clone(&hooks), call, subject)),
+                    Some(call) => {
+                        let call = AssertUnwindSafe(call.run(Arc::clone(&hooks))).catch_unwind();
+                        running.push(see_through(call, subject));
+                    }
                     None => drop(waiting.remove(&subject)),
                 }
-                if backlog.calls.fetch_sub(1, Ordering::SeqCst) == 1 {
-                    backlog.empty.notify_waiters();
-                }
+                backlog.done();
             }
         }
     }
 }
 
 /// Makes one call, whatever comes of it.
-fn attempt(hooks: Arc<dyn Hooks>, call: Call, subject: Subject) -> Running {
+fn see_through(
+    call: impl Future<Output = std::thread::Result<HookResult>> + Send + 'static,
+    subject: Subject,
+) -> Running {
     Box::pin(async move {
-        let call = AssertUnwindSafe(call.run(hooks)).catch_unwind();
-        match tokio::time::timeout(HOOK_TIMEOUT, call).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::error!(%error, ?subject, "a hook failed"),
-            Ok(Err(_)) => tracing::error!(?subject, "a hook panicked"),
-            Err(_) => tracing::error!(?subject, timeout = ?HOOK_TIMEOUT, "a hook took too long and was given up"),
-        }
+        log(tokio::time::timeout(HOOK_TIMEOUT, call).await, &subject);
         subject
     })
+}
+
+fn log(made: Result<std::thread::Result<HookResult>, Elapsed>, subject: &Subject) {
+    match made {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::error!(%error, ?subject, "a hook failed"),
+        Ok(Err(_)) => tracing::error!(?subject, "a hook panicked"),
+        Err(_) => tracing::error!(?subject, timeout = ?HOOK_TIMEOUT, "a hook took too long and was given up"),
+    }
 }
 
 #[cfg(test)]

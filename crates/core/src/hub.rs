@@ -7,16 +7,19 @@ use serde::Serialize;
 
 use crate::builder::HubBuilder;
 use crate::cell::Closing;
-use crate::connect::{ConnectError, ConnectRequest};
+use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::hooks::DisconnectReason;
 use crate::id::EventId;
+use crate::identity::Identity;
 use crate::inner::Inner;
+use crate::refusals::{Reason, Refusals};
 use crate::registry::{Change, ConnectionInfo, GroupError};
 use crate::send::SendError;
 use crate::shutdown::{Shutdown, ShutdownReport};
 use crate::sync::Ordering;
+use crate::tickets::{Ticket, TicketError};
 use crate::topic::{Audience, Topic};
 
 /// A hub: an ordered log of events, and the connections that read it.
@@ -96,7 +99,8 @@ impl Hub {
     /// ```
     pub async fn send(&self, audience: impl Into<Audience>, event: Event) -> Result<EventId, SendError> {
         self.inner.hold_back().await;
-        let id = self.inner.send(audience.into(), event).await?;
+        let sent = self.inner.send(audience.into(), event).await;
+        let id = sent.inspect_err(|error| self.refused(error.kind()))?;
         self.inner.give_way().await;
         Ok(id)
     }
@@ -108,7 +112,8 @@ impl Hub {
     ///
     /// As [`send`](Self::send).
     pub async fn send_unpaced(&self, audience: impl Into<Audience>, event: Event) -> Result<EventId, SendError> {
-        self.inner.send(audience.into(), event).await
+        let sent = self.inner.send(audience.into(), event).await;
+        sent.inspect_err(|error| self.refused(error.kind()))
     }
 
     /// Sends an event to every connection.
@@ -159,9 +164,103 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if a limit is reached, the hub is shutting down, or the client takes no event streams.
+    /// [`ConnectError`] if a limit is reached, the hub is shutting down, the client takes no event streams, or the
+    /// identity has expired or was revoked.
     pub fn connect(&self, request: ConnectRequest) -> Result<Connection, ConnectError> {
-        self.inner.connect(request)
+        let admission = request.admission();
+        let opened = self.inner.connect(request).and_then(|connection| match admission {
+            // Only now, when a revocation that was not seen yet will see the connection.
+            Some((user, redeemed)) if self.inner.tickets.is_revoked(&user, redeemed) => {
+                self.end(&Topic::connection(connection.id()), "revoked");
+                Err(ConnectError::new(ConnectErrorKind::Expired, self.inner.config.retry_after))
+            }
+            _ => Ok(connection),
+        });
+        opened.inspect_err(|error| self.refused(error.kind()))
+    }
+
+    /// Issues a ticket: what lets one stream in as `identity`, once, within
+    /// [`ticket_lifetime`](HubBuilder::ticket_lifetime) and before the identity expires.
+    ///
+    /// For a page whose `EventSource` can send no more than a URL. It asks the application for a ticket, by a request
+    /// that can say who asks; the application authenticates that and answers the ticket, with `Cache-Control:
+    /// no-store`; the page opens its stream with it in the query; and what the log of a proxy keeps of that URL is
+    /// worth nothing by then.
+    ///
+    /// When the browser reconnects by itself it comes with the same URL and the used ticket. So give the stream
+    /// something of its own with the answer to the first, a cookie for its path alone, and let that in; or answer
+    /// [401](ConnectError::unauthorized) and have the page open a new `EventSource` with a new ticket and the last id
+    /// it has seen (`?lastEventId=`).
+    ///
+    /// Tickets are known to the process that issued them, whatever its backplane: with several nodes the request for
+    /// the ticket and the stream have to reach the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`TicketError`] if the identity has expired or is over a limit, its user has
+    /// [`MAX_TICKETS_PER_USER`](crate::MAX_TICKETS_PER_USER) unredeemed ones, or the hub has
+    /// [`MAX_TICKETS`](crate::MAX_TICKETS).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ssehub::{ConnectRequest, Hub, Identity};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let hub = Hub::new();
+    /// let alice = Identity::user("alice").group("traders").expires_in(Duration::from_secs(3600));
+    /// let ticket = hub.issue_ticket(alice).await?.to_string();
+    ///
+    /// let identity = hub.redeem_ticket(&ticket).await?;
+    /// let connection = hub.connect(ConnectRequest::new().identity(identity))?;
+    /// assert!(hub.is_online("alice"));
+    /// assert!(hub.redeem_ticket(&ticket).await.is_err(), "a ticket is good for once");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn issue_ticket(&self, identity: Identity) -> Result<Ticket, TicketError> {
+        self.inner.issue_ticket(identity).inspect_err(|error| self.refused(error.kind()))
+    }
+
+    /// Redeems a ticket for the identity it was issued for. Of any number who come with the same ticket exactly one
+    /// gets it, and whatever becomes of that one's stream, the ticket is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`TicketError`] if it was redeemed before, has expired, was revoked, or never was one. All are the same error,
+    /// so that nobody can find out which tickets there are; as a [`ConnectError`] it is a 401.
+    pub async fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
+        self.inner.redeem_ticket(ticket).inspect_err(|error| self.refused(error.kind()))
+    }
+
+    /// Logs a user out: forgets the tickets that were issued for the user, ends the streams and sessions as
+    /// [`disconnect`](Self::disconnect) does, and returns how many streams that were. An identity that came from a
+    /// ticket before opens no stream afterwards. The user may come back at once, with a new login. (The hub remembers at
+    /// least the last 50,000 revocations. An identity whose ticket was redeemed before those opens no stream either, and
+    /// needs a new ticket.)
+    ///
+    /// Whether a browser does is the application's to say: it reconnects with what it has, and is stopped for good by
+    /// [`ConnectError::stop`]. First make the login itself worthless, then call this. A request that had been
+    /// authenticated by other means than a ticket just before, and connects just after, is not seen here: where that
+    /// matters, look again whether the login still holds *after* `connect`, and drop the connection if not.
+    ///
+    /// It costs the number of unredeemed tickets, and that of the user's streams.
+    ///
+    /// ```
+    /// use ssehub::{ConnectRequest, Hub, Identity};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let hub = Hub::new();
+    /// let ticket = hub.issue_ticket(Identity::user("alice")).await?.to_string();
+    /// let stream = hub.connect(ConnectRequest::new().user("alice"))?;
+    ///
+    /// assert_eq!(hub.revoke_user("alice", "logged out").await, 1);
+    /// assert!(hub.redeem_ticket(&ticket).await.is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn revoke_user(&self, user: &str, reason: &str) -> usize {
+        self.inner.tickets.revoke(user);
+        self.end(&Topic::user(user), reason)
     }
 
     /// Puts a connection into a group, from now on.
@@ -170,7 +269,7 @@ impl Hub {
     ///
     /// [`GroupError`] if no such connection is open, or a limit is reached.
     pub async fn join(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.inner.change_group(connection, group, Change::Join { snapshot: false })
+        self.change_group(connection, group, Change::Join { snapshot: false })
     }
 
     /// As [`join`](Self::join), and the stream gets the newest event of each key of the group first, without ids. What
@@ -180,7 +279,7 @@ impl Hub {
     ///
     /// As [`join`](Self::join).
     pub async fn join_with_snapshot(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.inner.change_group(connection, group, Change::Join { snapshot: true })
+        self.change_group(connection, group, Change::Join { snapshot: true })
     }
 
     /// Takes a connection out of a group. What was sent to the group before still reaches it, and nothing sent after.
@@ -190,7 +289,7 @@ impl Hub {
     ///
     /// [`GroupError`] if no such connection is open.
     pub async fn leave(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.inner.change_group(connection, group, Change::Leave)
+        self.change_group(connection, group, Change::Leave)
     }
 
     /// Puts all connections of a user into a group: those now, and those that are opened later, until
@@ -201,7 +300,7 @@ impl Hub {
     ///
     /// [`GroupError`] if a limit is reached.
     pub async fn join_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
-        self.inner.change_user_group(user, group, true)
+        self.change_user_group(user, group, true)
     }
 
     /// Takes a user out of a group. Connections that joined it themselves stay in it.
@@ -210,16 +309,34 @@ impl Hub {
     ///
     /// [`GroupError`] if a name is too long.
     pub async fn leave_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
-        self.inner.change_user_group(user, group, false)
+        self.change_user_group(user, group, false)
+    }
+
+    fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+        let changed = self.inner.change_group(connection, group, change);
+        changed.inspect_err(|error| self.refused(error.kind()))
+    }
+
+    fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
+        let changed = self.inner.change_user_group(user, group, join);
+        changed.inspect_err(|error| self.refused(error.kind()))
+    }
+
+    fn refused(&self, kind: impl Reason) {
+        self.inner.refusals.count(kind);
     }
 
     /// Ends the streams of a topic: of a connection, a user, a group, or all. Each gets what was committed before, then
     /// `hub:closing` with the reason. Returns how many that were. A browser comes back after its `retry` time, unless the
     /// application refuses it with 204.
     pub async fn disconnect(&self, topic: Topic, reason: &str) -> usize {
+        self.end(&topic, reason)
+    }
+
+    fn end(&self, topic: &Topic, reason: &str) -> usize {
         let reason = DisconnectReason::Ended(reason.into());
         let at = self.inner.head.load(Ordering::SeqCst);
-        self.inner.disconnect(&topic, &Closing { at, reason, retry: None, now: false })
+        self.inner.disconnect(topic, &Closing { at, reason, retry: None, now: false })
     }
 
     /// Who is connected, in no order. Costs what it returns.
@@ -270,6 +387,7 @@ impl Hub {
         let (history_events, history_bytes) = log.retained();
         Stats {
             connections: self.inner.connections.len(),
+            parked: self.inner.sessions.lock().parked(),
             users: log.index.users,
             groups: log.index.groups,
             published: log.published,
@@ -279,7 +397,13 @@ impl Hub {
             history_bytes,
             state_keys: log.state().keys,
             state_bytes: log.state().bytes,
+            tickets: self.inner.tickets.len(),
         }
+    }
+
+    /// How often the hub has refused what, since it was built.
+    pub fn refusals(&self) -> Refusals {
+        self.inner.refusals.read()
     }
 
     /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away, nor until
@@ -310,8 +434,10 @@ impl fmt::Debug for Hub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Open streams.
+    /// Connections: open streams, and those that are parked.
     pub connections: usize,
+    /// Those of them whose transport is gone and whose session may still be resumed.
+    pub parked: usize,
     /// Users with an open stream.
     pub users: usize,
     /// Groups with a member.
@@ -330,4 +456,6 @@ pub struct Stats {
     pub state_keys: usize,
     /// The bytes of their newest events.
     pub state_bytes: usize,
+    /// Tickets that were issued and not redeemed, but for those that have expired more than a second ago.
+    pub tickets: usize,
 }

@@ -153,17 +153,25 @@ impl Index {
     /// Adds `cell` to a topic.
     pub(crate) fn subscribe(&mut self, topic: &Topic, cell: &Arc<Cell>) -> (TopicKey, Seat) {
         let key = self.key_or_insert(topic);
-        let Some(record) = self.get_mut(key) else {
-            unreachable!("key_or_insert returns the key of a record");
-        };
-        record.holds += 1;
-        let seat = record.members.insert(cell);
-        if record.subscribers() == 1
-            && let Some(gauge) = self.gauge(topic)
-        {
-            *gauge += 1;
+        if let Some(record) = self.get_mut(key) {
+            record.holds += 1;
         }
-        (key, seat)
+        (key, self.seat(key, cell))
+    }
+
+    /// Adds `cell` to a topic that its subscription holds already.
+    pub(crate) fn seat(&mut self, key: TopicKey, cell: &Arc<Cell>) -> Seat {
+        let Some(record) = self.get_mut(key) else {
+            unreachable!("a record that is held is there");
+        };
+        let seat = record.members.insert(cell);
+        if record.subscribers() == 1 {
+            let topic = record.topic.clone();
+            if let Some(gauge) = self.gauge(&topic) {
+                *gauge += 1;
+            }
+        }
+        seat
     }
 
     /// Takes `cell` out of a topic; the subscription still holds the record until it is [released](Self::release).

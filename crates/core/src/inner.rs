@@ -10,13 +10,17 @@ use crate::block::Blocks;
 use crate::builder::Config;
 use crate::cell::Cell;
 use crate::clock::Clock;
+use crate::connects::{Connects, Rate};
 use crate::fanout::Shards;
 use crate::hooks::HookRunner;
 use crate::id::LogName;
 use crate::log::Log;
 use crate::pace::Pace;
+use crate::refusals::Counters;
 use crate::registry::UserGroups;
+use crate::session::Sessions;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock};
+use crate::tickets::Tickets;
 use crate::timer::Timer;
 
 /// One hub.
@@ -39,6 +43,11 @@ pub(crate) struct Inner {
     pub(crate) emptied: Notify,
     /// The groups of users. Locked after the log.
     pub(crate) user_groups: Mutex<UserGroups>,
+    /// Who can come back to what. Locked after a cell.
+    pub(crate) sessions: Mutex<Sessions>,
+    pub(crate) connects: Connects,
+    pub(crate) tickets: Tickets,
+    pub(crate) refusals: Counters,
     pub(crate) hooks: Option<HookRunner>,
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     /// Whether the backplane is being followed.
@@ -62,6 +71,7 @@ impl Inner {
         }
         Self {
             pace: Pace::new(&config.history),
+            connects: Connects::new(config.max_connects.map(|(connects, per)| Rate::new(connects, per))),
             config,
             log: RwLock::new(log),
             head: AtomicU64::new(0),
@@ -73,6 +83,9 @@ impl Inner {
             open: AtomicUsize::new(0),
             emptied: Notify::new(),
             user_groups: Mutex::default(),
+            sessions: Mutex::default(),
+            tickets: Tickets::default(),
+            refusals: Counters::default(),
             hooks,
             backplane,
             tailing: AtomicBool::new(false),

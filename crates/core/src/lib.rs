@@ -43,6 +43,20 @@
 //! 9. **Append order is truth**, also with a [`Backplane`].
 //! 10. **Well-formed wire**: no value that an application passes can forge a field or another event.
 //!
+//! # Sessions
+//!
+//! With a [resume window](HubBuilder::resume_window) a page that names a [session](ConnectRequest::session) gets its
+//! connection id and the groups it has joined back after a drop, and neither [`Hooks`] nor anybody who counts sees that it
+//! was away. It draws the name at random for each page that is loaded, and keeps it in memory: a name that two tabs share is
+//! a connection that they take from each other.
+//!
+//! # Who is let in
+//!
+//! The hub believes the application: [`Identity`] says whom a stream is for and until when. A page that can send no more
+//! than a URL opens its stream with a [ticket](Hub::issue_ticket), good for once and for seconds;
+//! [`Hub::revoke_user`] logs somebody out. What is refused is an [HTTP answer](ConnectError), and
+//! [counted](Hub::refusals).
+//!
 //! # What goes over the wire
 //!
 //! `hub:connected` opens every stream, with `{"connection":"…"}`, `retry:` and the cursor; `hub:gap` tells that something
@@ -62,6 +76,7 @@ mod cell;
 mod clock;
 mod connect;
 mod connection;
+mod connects;
 mod encode;
 mod entry;
 mod event;
@@ -70,6 +85,7 @@ mod history;
 mod hooks;
 mod hub;
 mod id;
+mod identity;
 mod index;
 mod inner;
 mod listen;
@@ -78,12 +94,16 @@ mod losses;
 mod members;
 mod pace;
 mod read;
+mod refusals;
 mod registry;
 mod resume;
+mod revocations;
 mod send;
+mod session;
 mod shutdown;
 mod state;
 mod sync;
+mod tickets;
 mod timer;
 mod topic;
 
@@ -92,19 +112,25 @@ pub use async_trait::async_trait;
 
 pub use backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record, Tailed};
 pub use builder::{
-    BuildError, DEFAULT_KEEP_ALIVE, DEFAULT_MAX_EVENT_BYTES, DEFAULT_MAX_GROUPS, DEFAULT_MAX_KEYS,
-    DEFAULT_MAX_STATE_BYTES, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, HubBuilder,
+    BuildError, DEFAULT_KEEP_ALIVE, DEFAULT_MAX_EVENT_BYTES, DEFAULT_MAX_GROUPS, DEFAULT_MAX_KEYS, DEFAULT_MAX_PARKED,
+    DEFAULT_MAX_STATE_BYTES, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, DEFAULT_STALL_TIMEOUT, DEFAULT_TICKET_LIFETIME,
+    HubBuilder,
 };
 pub use connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 pub use connection::Connection;
+pub use connects::MAX_RATED_USERS;
 pub use encode::RESPONSE_HEADERS;
 pub use event::{Event, EventError, EventErrorKind, MAX_EVENT_NAME};
 pub use history::{DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_HISTORY_EVENTS, History};
 pub use hooks::{DisconnectReason, HOOK_TIMEOUT, HookResult, Hooks, MAX_HOOK_BACKLOG};
 pub use hub::{Hub, Stats};
 pub use id::{EventId, LogName, ParseEventIdError};
+pub use identity::Identity;
 pub use listen::{ListenOptions, listen};
+pub use refusals::Refusals;
 pub use registry::{ConnectionInfo, GroupError, GroupErrorKind, MAX_USER_GROUPS};
 pub use send::{SendError, SendErrorKind};
+pub use session::SESSION_NAME_BYTES;
 pub use shutdown::{Shutdown, ShutdownReport};
+pub use tickets::{MAX_TICKETS, MAX_TICKETS_PER_USER, Ticket, TicketError, TicketErrorKind};
 pub use topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use crate::index::TopicKey;
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::resume::Resume;
+use crate::session::oldest_parked_of;
 use crate::sync::Ordering;
 use crate::timer::Task;
 use crate::topic::{Audience, MAX_NAME, Topic};
@@ -49,6 +51,7 @@ impl Inner {
     pub(crate) fn connect(self: &Arc<Self>, mut request: ConnectRequest) -> Result<Connection, ConnectError> {
         let refuse = |kind| ConnectError::new(kind, self.config.retry_after);
         request.check(self.config.max_groups).map_err(refuse)?;
+        self.check_session(&mut request).map_err(refuse)?;
         if self.is_closing() {
             return Err(refuse(ConnectErrorKind::ShuttingDown));
         }
@@ -58,48 +61,83 @@ impl Inner {
         if self.hooks.as_ref().is_some_and(|hooks| hooks.is_overloaded()) {
             return Err(refuse(ConnectErrorKind::Overloaded));
         }
-        let place = Place::take(self).ok_or_else(|| refuse(ConnectErrorKind::Full))?;
-        let cell = Arc::new(Cell::new(connection_id(), request.user.clone(), self.shards.current()));
+        self.admit(&request)?;
         let now_ms = self.clock.now_ms();
+        let lifetime = self.lifetime(&request).map_err(refuse)?;
+        let place = self.take_place(&request);
+        let mut cell = Arc::new(Cell::new(connection_id(), request.user.clone(), self.shards.current()));
+        // Dropped when nothing is locked.
+        let (mut _crowded, mut superseded) = (None, None);
         let resume = {
             let mut log = self.log.write();
             if self.is_closing() {
                 return Err(refuse(ConnectErrorKind::ShuttingDown));
             }
-            if self.has_too_many(&log, &request) {
-                return Err(refuse(ConnectErrorKind::TooManyConnections));
+            let inherited = self.take_over(&mut log, &request).map_err(refuse)?;
+            match &inherited {
+                Some(inherited) => {
+                    cell = Arc::new(Cell::new(Arc::clone(&inherited.id), request.user.clone(), self.shards.current()));
+                }
+                None if place.is_none() => return Err(refuse(ConnectErrorKind::Full)),
+                None => _crowded = self.make_room(&mut log, &request).map_err(refuse)?,
             }
             let mut state = cell.inner.lock();
-            self.enter(&mut log, &cell, &mut state, &request);
-            self.start_clocks(&cell, &mut state, now_ms);
+            let is_known = inherited.is_some();
+            if let Some(inherited) = inherited {
+                superseded = inherited.give_to(&mut log, &cell, &mut state);
+            }
+            self.enter(&mut log, &cell, &mut state, &request, is_known);
+            self.begin_session(&cell, &mut state, &request);
+            self.start_clocks(&cell, &mut state, now_ms, lifetime);
+            // The place of whom it follows is its own now.
+            if let Some(place) = place.filter(|_| !is_known) {
+                place.keep();
+            }
             if log.has_begun() {
                 state.begin_turn(&self.pace, now_ms);
-                Resume::new(self, &log, &cell, &mut state, &request, log.head())
+                let resume = Resume::new(self, &log, &cell, &mut state, &request, log.head());
+                state.snapshots.prove(resume.cursor.offset);
+                resume
             } else {
                 Resume::later(&log, request)
             }
         };
-        place.keep();
+        superseded.into_iter().for_each(Waker::wake);
         Ok(Connection::open(Stream::new(Arc::clone(self), cell, resume)))
     }
 
-    fn has_too_many(&self, log: &Log, request: &ConnectRequest) -> bool {
-        let Some(user) = &request.user else { return false };
-        let record = log.index.find(&Topic::User(Arc::clone(user)));
-        record.map_or(0, |record| record.subscribers()) >= self.config.max_connections_per_user
+    /// A place among the open streams, if there is one: connections without a transport give way.
+    fn take_place(&self, request: &ConnectRequest) -> Option<Place<'_>> {
+        Place::take(self).or_else(|| {
+            let has_room = !self.resumes(request) && self.end_oldest_parked();
+            has_room.then(|| Place::take(self)).flatten()
+        })
     }
 
-    /// Puts a new connection into all its topics, and tells the hooks.
-    fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
-        subscribe(log, cell, state, &Topic::All, 0, Origin::CONNECTION);
-        for group in &request.groups {
-            subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::CONNECTION);
+    /// Sees to it that a user may have one connection more.
+    fn make_room(&self, log: &mut Log, request: &ConnectRequest) -> Result<Option<Left<'_>>, ConnectErrorKind> {
+        let Some(user) = &request.user else { return Ok(None) };
+        let record = log.index.find(&Topic::User(Arc::clone(user)));
+        if record.map_or(0, |record| record.subscribers()) < self.config.max_connections_per_user {
+            return Ok(None);
         }
-        state.joined = request.groups.len() as u32;
+        let parked = oldest_parked_of(log, user).ok_or(ConnectErrorKind::TooManyConnections)?;
+        let mut state = parked.inner.lock();
+        Ok(Some(self.remove(log, &parked, &mut state)))
+    }
+
+    /// Puts a connection into all its topics, and tells the hooks of one that they do not know.
+    fn enter(&self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest, is_known: bool) {
+        subscribe(log, cell, state, &Topic::All, 0, Origin::NATURE);
+        for group in &request.groups {
+            subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), 0, Origin::REQUEST);
+        }
+        let by_itself = state.subscriptions.iter().filter(|subscription| subscription.origin.has(Origin::ITSELF));
+        state.joined = by_itself.count() as u32;
         let mut came_online = None;
         if let Some(user) = &cell.user {
             let topic = Topic::User(Arc::clone(user));
-            subscribe(log, cell, state, &topic, 0, Origin::CONNECTION);
+            subscribe(log, cell, state, &topic, 0, Origin::NATURE);
             came_online = log.index.find(&topic).filter(|record| record.subscribers() == 1).map(|_| user);
             if let Some(groups) = self.user_groups.lock().groups.get(user) {
                 for (group, since) in groups {
@@ -108,7 +146,7 @@ impl Inner {
             }
         }
         self.connections.insert(Arc::clone(&cell.id), Arc::clone(cell));
-        if let Some(hooks) = &self.hooks {
+        if let Some(hooks) = self.hooks.as_ref().filter(|_| !is_known) {
             if let Some(user) = came_online {
                 hooks.call(Call::UserOnline(Arc::clone(user)));
             }
@@ -124,57 +162,96 @@ impl Inner {
             let Some(cell) = self.cell(id) else { continue };
             let mut state = cell.inner.lock();
             let since = log.head().offset;
-            subscribe(log, &cell, &mut state, topic, since, Origin::CONNECTION);
+            subscribe(log, &cell, &mut state, topic, since, Origin::NATURE);
         }
     }
 
-    fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64) {
-        state.written_ms = now_ms;
-        state.expires_ms = self.config.max_lifetime.map(|lifetime| {
+    /// How long a stream may live, and whether that is how long its identity is vouched for.
+    fn lifetime(&self, request: &ConnectRequest) -> Result<Option<(Duration, bool)>, ConnectErrorKind> {
+        let drawn = self.config.max_lifetime.map(|lifetime| {
             let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
-            NonZeroU64::MIN.saturating_add(now_ms + crate::clock::millis(lifetime.mul_f64(part)))
+            (lifetime.mul_f64(part), false)
         });
+        let left = match request.expires.map(|expires| expires.duration_since(SystemTime::now())) {
+            Some(Err(_)) => return Err(ConnectErrorKind::Expired),
+            Some(Ok(left)) => Some((left, true)),
+            None => None,
+        };
+        Ok(drawn.into_iter().chain(left).min())
+    }
+
+    fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64, lifetime: Option<(Duration, bool)>) {
+        state.written_ms = now_ms;
+        state.expires_ms =
+            lifetime.map(|(time, _)| NonZeroU64::MIN.saturating_add(now_ms.saturating_add(crate::clock::millis(time))));
+        state.identity_expires = lifetime.is_some_and(|(_, identity)| identity);
         let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms());
         state.timer = Some(self.timer.set(at_ms, Task::Connection(Arc::clone(cell))));
     }
 
-    /// Takes a connection out of everything: the one way out, from any thread, with or without a runtime.
+    /// The transport of a connection is gone. From any thread, with or without a runtime.
     pub(crate) fn leave(&self, cell: &Arc<Cell>) {
-        let waker;
+        self.let_go(cell, |_| true);
+    }
+
+    /// Parks a connection if somebody may come back to it, else takes it out of everything; unless its stream has lost it
+    /// already, or what was the reason is one no longer.
+    fn let_go(&self, cell: &Arc<Cell>, still: impl FnOnce(&mut CellState) -> bool) {
+        // Dropped when nothing is locked.
+        let (mut _left, mut _waker) = (None, None);
+        let mut crowded = None;
         {
             let mut log = self.log.write();
             let mut state = cell.inner.lock();
-            if std::mem::replace(&mut state.gone, true) {
+            if state.is_over() || !still(&mut state) {
                 return;
             }
-            let info = self.hooks.as_ref().map(|_| info(&log, cell, &state));
-            for subscription in state.subscriptions.take_all() {
-                if subscription.is_open() {
-                    log.index.unsubscribe(subscription.topic, cell, subscription.seat);
-                }
-                log.index.release(subscription.topic);
-            }
-            state.snapshots.clear();
-            self.connections.remove(&cell.id);
-            if let Some(timer) = state.timer.take() {
-                self.timer.unset(timer);
-            }
-            state.end_turn(&self.pace, self.clock.coarse_ms());
-            self.delivered.fetch_add(state.delivered, Ordering::Relaxed);
-            waker = state.waker.take();
-            if let (Some(hooks), Some(info)) = (&self.hooks, info) {
-                let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
-                hooks.call(Call::Disconnected(info, reason));
-                if let Some(user) = &cell.user
-                    && log.index.find(&Topic::User(Arc::clone(user))).is_none_or(|record| record.subscribers() == 0)
-                {
-                    hooks.call(Call::UserOffline(Arc::clone(user)));
-                }
+            if self.may_park(&state) {
+                (_waker, crowded) = self.park(cell, &mut state);
+            } else {
+                _left = Some(self.remove(&mut log, cell, &mut state));
             }
         }
-        // A waker may own what it wakes: it is dropped when nothing is locked.
-        drop(waker);
-        Place(self).release();
+        if let Some(crowded) = crowded {
+            self.end_parked(&crowded);
+        }
+    }
+
+    /// Takes a connection that is there out of everything: the one way out.
+    pub(crate) fn remove<'h>(&'h self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState) -> Left<'h> {
+        let info = self.hooks.as_ref().map(|_| info(log, cell, state));
+        state.gone = true;
+        for subscription in state.subscriptions.take_all() {
+            if subscription.is_open() {
+                log.index.unsubscribe(subscription.topic, cell, subscription.seat);
+            }
+            log.index.release(subscription.topic);
+        }
+        state.snapshots.clear();
+        self.connections.remove(&cell.id);
+        self.end_session(cell, state);
+        let waker = self.quiet(state);
+        if let (Some(hooks), Some(info)) = (&self.hooks, info) {
+            let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
+            hooks.call(Call::Disconnected(info, reason));
+            if let Some(user) = &cell.user
+                && log.index.find(&Topic::User(Arc::clone(user))).is_none_or(|record| record.subscribers() == 0)
+            {
+                hooks.call(Call::UserOffline(Arc::clone(user)));
+            }
+        }
+        Left { _waker: waker, _place: Place(self) }
+    }
+
+    /// The connection has no reader any more. Returns what that would have been woken by.
+    pub(crate) fn quiet(&self, state: &mut CellState) -> Option<Waker> {
+        if let Some(timer) = state.timer.take() {
+            self.timer.unset(timer);
+        }
+        state.end_turn(&self.pace, self.clock.coarse_ms());
+        state.keep_alive_due = false;
+        self.delivered.fetch_add(std::mem::take(&mut state.delivered), Ordering::Relaxed);
+        state.waker.take()
     }
 
     /// A subscription was read to its end.
@@ -188,30 +265,28 @@ impl Inner {
     /// Puts a connection into a group, or takes it out.
     pub(crate) fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
         let topic = group_topic(group)?;
-        let cell = self.cell(connection).ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
         let waker = {
             let mut log = self.log.write();
+            // With the log locked no transport can take it over.
+            let cell = self.cell(connection).ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
             let mut state = cell.inner.lock();
-            if state.gone {
-                return Err(GroupError(GroupErrorKind::UnknownConnection));
-            }
             let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
-            let has_joined = is_in.is_some_and(|subscription| subscription.origin.has(Origin::CONNECTION));
+            let is_in_by_itself = is_in.is_some_and(|subscription| subscription.origin.has(Origin::ITSELF));
             match change {
-                Change::Leave if has_joined => {
+                Change::Leave if is_in_by_itself => {
                     state.joined -= 1;
-                    self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::CONNECTION)
+                    self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::ITSELF)
                 }
                 Change::Leave => None,
                 Change::Join { snapshot } => {
-                    if !has_joined {
+                    if !is_in_by_itself {
                         if state.joined as usize >= self.config.max_groups {
                             return Err(GroupError(GroupErrorKind::TooManyGroups));
                         }
                         state.joined += 1;
-                        let since = log.since();
-                        subscribe(&mut log, &cell, &mut state, &topic, since, Origin::CONNECTION);
                     }
+                    let since = log.since();
+                    subscribe(&mut log, &cell, &mut state, &topic, since, Origin::JOINED);
                     snapshot.then(|| queue_snapshot(&log, &mut state, &topic)).flatten()
                 }
             }
@@ -287,42 +362,90 @@ impl Inner {
 
     /// Ends the streams of a topic and returns how many that were.
     pub(crate) fn disconnect(&self, topic: &Topic, closing: &Closing) -> usize {
-        let cells: Vec<Arc<Cell>> = match topic {
-            Topic::All => self.cells(),
-            Topic::Connection(id) => self.cell(id).into_iter().collect(),
-            Topic::User(_) | Topic::Group(_) => {
-                let log = self.log.read();
-                let record = log.index.find(topic);
-                record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
-            }
-        };
-        cells.iter().filter(|cell| close(cell, closing)).count()
+        let mut closed = Vec::new();
+        {
+            // With the log locked no transport can take over from one that is closed here.
+            let log = self.log.read();
+            let cells: Vec<Arc<Cell>> = match topic {
+                Topic::All => self.cells(),
+                Topic::Connection(id) => self.cell(id).into_iter().collect(),
+                Topic::User(_) | Topic::Group(_) => {
+                    let record = log.index.find(topic);
+                    record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
+                }
+            };
+            closed.extend(cells.into_iter().filter_map(|cell| Some((begin_close(&cell, closing)?, cell))));
+        }
+        let begun = closed.iter().filter(|(close, _)| close.begun).count();
+        closed.into_iter().for_each(|(close, cell)| self.go_on(close, &cell));
+        begun
+    }
+
+    /// Has a stream end.
+    pub(crate) fn close(&self, cell: &Arc<Cell>, closing: &Closing) {
+        if let Some(close) = begin_close(cell, closing) {
+            self.go_on(close, cell);
+        }
+    }
+
+    /// Wakes the reader to end its stream; a connection without one is over.
+    fn go_on(&self, close: Close, cell: &Arc<Cell>) {
+        close.waker.into_iter().for_each(Waker::wake);
+        if close.parked {
+            self.end_parked(cell);
+        }
     }
 
     /// The timer's look at one connection.
     pub(crate) fn look_after(&self, cell: &Arc<Cell>, now_ms: u64) {
         let waker = {
             let mut state = cell.inner.lock();
-            if state.gone {
+            if state.window_is_over(now_ms) {
+                drop(state);
+                return self.end_parked(cell);
+            }
+            if state.is_over() {
                 return;
             }
             if state.expires_ms() <= now_ms {
                 state.expires_ms = None;
                 let at = self.head.load(Ordering::SeqCst);
-                let closing = Closing { at, reason: DisconnectReason::MaxLifetime, retry: None, now: false };
-                state.closing.get_or_insert_with(|| Box::new(closing));
+                let identity = std::mem::take(&mut state.identity_expires);
+                let reason = if identity { DisconnectReason::Expired } else { DisconnectReason::MaxLifetime };
+                state.closing.get_or_insert_with(|| Box::new(Closing { at, reason, retry: None, now: false }));
+            }
+            let stall_timeout = crate::clock::millis(self.config.stall_timeout);
+            if state.is_stalled(now_ms, stall_timeout) {
+                drop(state);
+                return self.give_up(cell, now_ms, stall_timeout);
             }
             let keep_alive = crate::clock::millis(self.config.keep_alive);
             let silent_at = state.written_ms + keep_alive;
             let is_silent = silent_at <= now_ms;
             state.keep_alive_due |= is_silent;
             let next = if is_silent { now_ms + keep_alive } else { silent_at };
-            let next = next.min(state.expires_ms());
+            let stalled_at = if state.seen_at_work { state.seen_ms + stall_timeout } else { u64::MAX };
+            let next = next.min(state.expires_ms()).min(stalled_at);
             state.timer = Some(self.timer.set(next, Task::Connection(Arc::clone(cell))));
             let has_news = state.keep_alive_due || state.closing.is_some();
             has_news.then(|| state.waker.take()).flatten()
         };
         waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets go of a connection whose transport takes nothing, if it still does not.
+    fn give_up(&self, cell: &Arc<Cell>, now_ms: u64, timeout_ms: u64) {
+        self.let_go(cell, |state| {
+            let is_stalled = state.is_stalled(now_ms, timeout_ms);
+            if is_stalled {
+                let closing = Closing { at: 0, reason: DisconnectReason::Stalled, retry: None, now: false };
+                state.closing.get_or_insert_with(|| Box::new(closing));
+            } else {
+                let next = state.written_ms + crate::clock::millis(self.config.keep_alive);
+                state.timer = Some(self.timer.set(next.max(now_ms), Task::Connection(Arc::clone(cell))));
+            }
+            is_stalled
+        });
     }
 
     pub(crate) fn info(&self, cell: &Cell) -> ConnectionInfo {
@@ -380,10 +503,14 @@ impl<'h> Place<'h> {
     fn keep(self) {
         std::mem::forget(self);
     }
+}
 
-    fn release(self) {
-        drop(self);
-    }
+/// What is left of a connection that was taken out of everything. To be dropped when nothing is locked: a waker may own
+/// what it wakes, and whoever waits for the last stream's place may run at once.
+#[must_use]
+pub(crate) struct Left<'h> {
+    _waker: Option<Waker>,
+    _place: Place<'h>,
 }
 
 impl Drop for Place<'_> {
@@ -414,20 +541,26 @@ fn queue_snapshot(log: &Log, state: &mut CellState, topic: &Topic) -> Option<Wak
     state.waker.take()
 }
 
-/// Has a stream end. False if it was ending already.
-pub(crate) fn close(cell: &Cell, closing: &Closing) -> bool {
-    let (begun, waker) = {
-        let mut state = cell.inner.lock();
-        if state.gone || state.closing.is_some() && !closing.now {
-            return false;
-        }
-        let begun = state.closing.is_none();
-        let reason = state.closing.as_ref().map_or_else(|| closing.reason.clone(), |closing| closing.reason.clone());
-        state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
-        (begun, state.waker.take())
-    };
-    waker.into_iter().for_each(Waker::wake);
-    begun
+/// What is to be done when a connection has been told to end.
+struct Close {
+    /// It was not ending already.
+    begun: bool,
+    parked: bool,
+    waker: Option<Waker>,
+}
+
+/// Tells a connection to end; none if there is nothing to tell it.
+fn begin_close(cell: &Cell, closing: &Closing) -> Option<Close> {
+    let mut state = cell.inner.lock();
+    let parked = state.is_parked();
+    if state.gone || state.closing.is_some() && !closing.now && !parked {
+        return None;
+    }
+    let earlier = state.closing.take().filter(|_| !parked);
+    let begun = earlier.is_none();
+    let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
+    state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
+    Some(Close { begun, parked, waker: state.waker.take() })
 }
 
 fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {

@@ -11,7 +11,6 @@ use crate::cell::Closing;
 use crate::clock::millis;
 use crate::hooks::DisconnectReason;
 use crate::inner::Inner;
-use crate::registry::close;
 use crate::sync::Ordering;
 use crate::timer::Task;
 
@@ -82,7 +81,7 @@ impl Inner {
         let cells = self.cells();
         for cell in &cells {
             let reason = DisconnectReason::Shutdown(Arc::clone(&shutdown.reason));
-            close(cell, &Closing { at, reason, retry: Some(shutdown.draw_retry()), now: false });
+            self.close(cell, &Closing { at, reason, retry: Some(shutdown.draw_retry()), now: false });
         }
         let deadline = Arc::new(Notify::new());
         let at_ms = self.clock.now_ms().saturating_add(millis(shutdown.deadline));
@@ -101,7 +100,7 @@ impl Inner {
         let remaining = self.cells();
         for cell in &remaining {
             let reason = DisconnectReason::Shutdown(Arc::clone(&shutdown.reason));
-            close(cell, &Closing { at, reason, retry: None, now: true });
+            self.close(cell, &Closing { at, reason, retry: None, now: true });
         }
         ShutdownReport { closed: cells.len().saturating_sub(remaining.len()), remaining: remaining.len() }
     }

@@ -23,7 +23,7 @@ const RETENTION_INTERVAL_MS: u64 = 1000;
 pub(crate) enum Task {
     /// See whether a connection needs a keep-alive or has lived long enough.
     Connection(Arc<Cell>),
-    /// Drop what is too old.
+    /// Drop what is too old: events, tickets, and who connected when.
     Retention,
     /// See whether publishers still wait for the same readers.
     Round(usize),
@@ -118,6 +118,8 @@ fn run(task: Task, hub: &Weak<Inner>) {
         Task::Retention => {
             hub.clock.follow();
             hub.log.write().retain(hub.clock.unix_ms(now_ms));
+            hub.tickets.let_go(now_ms);
+            hub.connects.let_go(now_ms);
             hub.timer.set(now_ms + RETENTION_INTERVAL_MS, Task::Retention);
         }
     }

@@ -44,6 +44,9 @@
 //!   fairings, and streams are cut. Who cannot have that handles the signal itself, and calls [`Hub::shutdown`] before
 //!   `rocket.shutdown().notify()`.
 //! - **asking with `HEAD`**: a `#[get]` route answers it with the headers alone; nothing is registered.
+//! - **not to be let in**: return [`ConnectError::unauthorized`], [`ConnectError::forbidden`] or
+//!   [`ConnectError::stop`] by `?`, as [`SseError`]: 401, 403, and the 204 after which a browser never comes back. A
+//!   client that can send no header is let in by a [ticket](Hub::issue_ticket).
 //!
 //! # What to know about Rocket
 //!

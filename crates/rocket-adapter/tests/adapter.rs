@@ -14,7 +14,7 @@ use rocket::tokio::sync::mpsc;
 use rocket::tokio::time::timeout;
 use rocket::{Build, Config, Rocket, State, async_test, get, post, routes, tokio};
 use ssehub_rocket::{
-    ConnectError, ConnectRequest, Connection, Event, Hub, Shutdown, SseError, SseHub, SseRequest, SseResponse,
+    ConnectError, ConnectRequest, Connection, Event, Hub, Identity, Shutdown, SseError, SseHub, SseRequest, SseResponse,
 };
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -29,6 +29,21 @@ fn post_events(hub: &State<Hub>, request: SseRequest) -> Result<SseResponse, Sse
     get_events(hub, request)
 }
 
+#[get("/tickets/<ticket>")]
+async fn by_ticket(hub: &State<Hub>, ticket: &str, request: SseRequest) -> Result<SseResponse, SseError> {
+    let identity = hub.redeem_ticket(ticket).await?;
+    Ok(SseResponse(hub.connect(request.0.identity(identity))?))
+}
+
+#[get("/refuse/<how>")]
+fn refuse(how: &str) -> SseError {
+    SseError(match how {
+        "unauthorized" => ConnectError::unauthorized(),
+        "forbidden" => ConnectError::forbidden(),
+        _ => ConnectError::stop(),
+    })
+}
+
 /// A Rocket whose grace is longer than any test: it must not be needed.
 fn rocket(hub: &Hub) -> Rocket<Build> {
     let mut config = Config { port: 0, log_level: rocket::config::LogLevel::Off, ..Config::debug_default() };
@@ -37,7 +52,7 @@ fn rocket(hub: &Hub) -> Rocket<Build> {
     config.shutdown.mercy = 60;
     rocket::custom(config)
         .attach(SseHub::fairing(hub.clone(), Shutdown::within(DEADLINE)))
-        .mount("/", routes![get_events, post_events])
+        .mount("/", routes![get_events, post_events, by_ticket, refuse])
 }
 
 async fn client(hub: &Hub) -> Client {
@@ -144,6 +159,45 @@ async fn a_refusal_has_status_retry_after_and_a_json_body() {
     assert_eq!(header(&refused, "retry-after"), Some("2"));
     assert_eq!(header(&refused, "content-type"), Some("application/json"));
     assert!(refused.into_string().await.unwrap().starts_with(r#"{"error":""#));
+}
+
+#[async_test]
+async fn what_the_application_refuses_is_answered_as_it_says() {
+    let client = client(&Hub::new()).await;
+    let response = client.get("/refuse/unauthorized").dispatch().await;
+    assert_eq!(response.status(), Status::Unauthorized);
+    assert_eq!(header(&response, "www-authenticate"), Some("Bearer"));
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    assert!(response.into_string().await.unwrap().starts_with(r#"{"error":""#));
+
+    let response = client.get("/refuse/forbidden").dispatch().await;
+    assert_eq!(response.status(), Status::Forbidden);
+    assert_eq!(header(&response, "www-authenticate"), None);
+    assert!(response.into_string().await.unwrap().starts_with(r#"{"error":""#));
+}
+
+#[async_test]
+async fn a_stream_that_is_over_is_answered_with_nothing() {
+    let client = client(&Hub::new()).await;
+    let response = client.get("/refuse/stop").dispatch().await;
+    assert_eq!(response.status(), Status::NoContent);
+    assert_eq!((header(&response, "content-type"), header(&response, "content-length")), (None, None));
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    assert_eq!(response.into_bytes().await, None);
+}
+
+#[async_test]
+async fn a_ticket_opens_one_stream_and_is_a_401_afterwards() {
+    let hub = Hub::new();
+    let ticket = hub.issue_ticket(Identity::user("bob")).await.unwrap();
+    let client = client(&hub).await;
+    let open = client.get(format!("/tickets/{ticket}")).dispatch().await;
+    assert_eq!(open.status(), Status::Ok);
+    assert!(hub.is_online("bob"));
+    let refused = client.get(format!("/tickets/{ticket}")).dispatch().await;
+    assert_eq!(refused.status(), Status::Unauthorized);
+    assert_eq!(header(&refused, "www-authenticate"), Some("Bearer"));
 }
 
 #[async_test]

@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod front;
 mod lifecycle;
+mod offline;
 mod options;
 mod query;
 mod stop;
@@ -20,6 +21,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use ssehub::Hub;
+
+pub use crate::offline::{Offline, Reply};
 
 use crate::lifecycle::Lifecycle;
 use crate::options::{Framework, Options, Parsed};

@@ -46,15 +46,21 @@ pub(crate) struct Options {
     /// More streams of one user than that are refused with 429.
     #[arg(long, value_name = "N")]
     max_connections_per_user: Option<usize>,
+    /// A user who connects more often is refused with 429: N times at once, and one time more each SECONDS / N.
+    #[arg(long, value_name = "N/SECONDS", value_parser = rate)]
+    max_connect_rate: Option<(u32, Duration)>,
     /// Larger data is refused with 413.
     #[arg(long, value_name = "N", default_value_t = 1024 * 1024)]
     pub(crate) max_event_bytes: usize,
     /// Ends streams after that long, with jitter.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     max_lifetime: Option<Duration>,
-    /// How long a session may be resumed (not available in this build; only 0 is).
+    /// How long a session (?session=) may be resumed; 0 for no sessions.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     resume_window: Duration,
+    /// A stream whose client takes nothing for that long is let go.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    stall_timeout: Duration,
     /// Redis to share one hub with other nodes by (not available in this build).
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
@@ -99,7 +105,6 @@ impl Options {
         let absent = [
             ("--redis", self.redis.is_some()),
             ("--data-dir", self.data_dir.is_some()),
-            ("--resume-window above 0", !self.resume_window.is_zero()),
         ];
         match absent.into_iter().find(|(_, asked)| *asked) {
             Some((option, _)) => Err(format!("{option} is not available in this build")),
@@ -126,6 +131,8 @@ impl Options {
             .history(history)
             .keep_alive(self.keep_alive)
             .retry(Duration::from_millis(self.retry))
+            .resume_window(self.resume_window)
+            .stall_timeout(self.stall_timeout)
             .max_event_bytes(self.max_event_bytes)
             .hooks(hooks);
         if let Some(limit) = self.max_connections {
@@ -133,6 +140,9 @@ impl Options {
         }
         if let Some(limit) = self.max_connections_per_user {
             builder = builder.max_connections_per_user(limit);
+        }
+        if let Some((connects, per)) = self.max_connect_rate {
+            builder = builder.max_connects_per_user(connects, per);
         }
         if let Some(lifetime) = self.max_lifetime {
             builder = builder.max_lifetime(lifetime);
@@ -151,6 +161,11 @@ fn seconds(value: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+fn rate(value: &str) -> Result<(u32, Duration), String> {
+    let parts = value.split_once('/').and_then(|(connects, time)| Some((connects.parse().ok()?, seconds(time).ok()?)));
+    parts.ok_or_else(|| "wanted is a number of connects and one of seconds, such as 10/60".to_owned())
+}
+
 /// clap explains over several lines and paragraphs; the first paragraph says what was wrong.
 fn first_paragraph(text: &str) -> String {
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
@@ -166,6 +181,14 @@ mod tests {
     fn an_error_of_several_lines_becomes_one_line() {
         let text = "error: the following were not provided:\n  --framework <F>\n\nUsage: x\n";
         assert_eq!(first_paragraph(text), "the following were not provided: --framework <F>");
+    }
+
+    #[test]
+    fn a_rate_is_a_count_and_a_time() {
+        assert_eq!(rate("10/0.5"), Ok((10, Duration::from_millis(500))));
+        for bad in ["10", "/", "10/", "/60", "-1/60", "1.5/60", "10/60/1", "10/-1"] {
+            assert!(rate(bad).is_err(), "{bad:?} was taken for a rate");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::{Value, json};
-use ssehub::Stats;
+use ssehub::{Hub, Refusals, Stats};
 
 use crate::Playground;
 use crate::answer::Answer;
@@ -22,31 +23,52 @@ pub(super) fn observe(playground: &Playground, path: &[&str]) -> Option<Answer> 
             Answer::json(&json!({ "online": hub.is_online(user), "connections": hub.connections_of(user) }))
         }
         ["lifecycle"] => Answer::json(&playground.lifecycle.calls()),
-        ["stats"] => Answer::json(&hub.stats()),
-        ["metrics"] => Answer::metrics(prometheus(&hub.stats())),
+        ["stats"] => Answer::json(&Figures::of(hub)),
+        ["metrics"] => Answer::metrics(prometheus(&Figures::of(hub))),
         ["healthz"] if hub.is_ready() => Answer::json(&json!({ "ready": true })),
         ["healthz"] => Answer::error(503, "not ready: the hub is shutting down or its backplane is away"),
         _ => return None,
     })
 }
 
-fn prometheus(stats: &Stats) -> String {
+/// All that the hub counts.
+#[derive(Serialize)]
+struct Figures {
+    #[serde(flatten)]
+    stats: Stats,
+    refused: Refusals,
+}
+
+impl Figures {
+    fn of(hub: &Hub) -> Self {
+        Self { stats: hub.stats(), refused: hub.refusals() }
+    }
+}
+
+fn prometheus(figures: &Figures) -> String {
+    let Figures { stats, refused } = figures;
     let metrics = [
-        ("connections", "gauge", "Streams that are open.", stats.connections as u64),
+        ("connections", "gauge", "Streams that are open, and those that are parked.", stats.connections as u64),
+        ("parked", "gauge", "Connections without a transport whose session may be resumed.", stats.parked as u64),
         ("users", "gauge", "Users with at least one stream.", stats.users as u64),
         ("groups", "gauge", "Groups with at least one stream.", stats.groups as u64),
         ("history_events", "gauge", "Events kept for replay.", stats.history_events as u64),
         ("history_bytes", "gauge", "Bytes of the events kept for replay.", stats.history_bytes as u64),
         ("state_keys", "gauge", "Keys whose latest event is kept.", stats.state_keys as u64),
         ("state_bytes", "gauge", "Bytes of the events kept for their keys.", stats.state_bytes as u64),
+        ("tickets", "gauge", "Tickets that were issued and not redeemed.", stats.tickets as u64),
         ("published_total", "counter", "Events committed.", stats.published),
         ("delivered_total", "counter", "Events handed to streams.", stats.delivered),
         ("lagged_total", "counter", "Times a stream lagged past retention.", stats.lagged),
     ];
+    // Writing to a string does not fail.
     let mut text = String::new();
     for (name, kind, help, value) in metrics {
-        // Writing to a string does not fail.
         let _ = write!(text, "# HELP ssehub_{name} {help}\n# TYPE ssehub_{name} {kind}\nssehub_{name} {value}\n");
+    }
+    text += "# HELP ssehub_refused_total What the hub has refused.\n# TYPE ssehub_refused_total counter\n";
+    for (reason, count) in refused.iter() {
+        let _ = writeln!(text, "ssehub_refused_total{{reason=\"{reason}\"}} {count}");
     }
     text
 }

@@ -1,0 +1,268 @@
+//! Sessions: a connection outlives its transport.
+//!
+//! An `EventSource` gives back its URL, cookies and `Last-Event-ID`, and nothing else. A page that names a session in its
+//! URL gets, when it comes back within the resume window, the connection id and the groups that it had joined. Until then
+//! the connection is *parked*: it stays in its topics, in every count and before every hook as it was, like a reader that
+//! is behind; only its transport is gone.
+//!
+//! A session belongs to its user: the same name with another user is another session. Whoever comes back with it
+//! wins over a transport that the server still believes in. That one's connection is taken out of everything there and then,
+//! so that whatever it does later touches nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::cell::{Cell, CellState, Closing, JoinSnapshots, Origin, Subscription};
+use crate::clock::millis;
+use crate::connect::{ConnectErrorKind, ConnectRequest};
+use crate::hooks::DisconnectReason;
+use crate::inner::Inner;
+use crate::log::Log;
+use crate::registry::Left;
+use crate::timer::Task;
+use crate::topic::Topic;
+
+/// How long the name of a session may be, in bytes. 22 letters and digits, or base64 characters, are 128 bits, if they are
+/// drawn at random; a shorter one can be guessed.
+pub const SESSION_NAME_BYTES: RangeInclusive<usize> = 22..=128;
+
+/// Whose session it is, and its name.
+type Key = (Option<Arc<str>>, Arc<str>);
+
+/// What a connection with a session has beside others.
+#[derive(Debug)]
+pub(crate) struct Session {
+    name: Arc<str>,
+    /// There once its transport is gone.
+    parked: Option<Parked>,
+    /// Snapshots of joined groups that were read, of which nobody knows whether the client has got them.
+    pub(crate) unproven: JoinSnapshots,
+}
+
+/// How long a connection without a transport waits.
+#[derive(Clone, Copy, Debug)]
+struct Parked {
+    /// Its place among the parked ones.
+    place: u64,
+    until_ms: u64,
+}
+
+/// The sessions of a hub. Locked after a cell.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    cells: HashMap<Key, Arc<Cell>>,
+    /// In the order in which they were parked, which is that in which their windows end.
+    parked: BTreeMap<u64, Arc<Cell>>,
+    last: u64,
+}
+
+impl Sessions {
+    /// How many connections are without a transport.
+    pub(crate) fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    fn forget(&mut self, key: &Key, cell: &Arc<Cell>) {
+        if self.cells.get(key).is_some_and(|current| Arc::ptr_eq(current, cell)) {
+            self.cells.remove(key);
+        }
+    }
+}
+
+/// What the next transport of a session takes over.
+pub(crate) struct Inherited {
+    pub(crate) id: Arc<str>,
+    /// Open ones, without a seat of their own yet.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// The offsets to which snapshots of joined groups were owed, or may have been lost on the way.
+    pub(crate) snapshots: JoinSnapshots,
+    /// What would have read on.
+    pub(crate) waker: Option<Waker>,
+}
+
+impl Inherited {
+    /// Gives it to the session's next connection. Returns what the earlier transport is to be woken by.
+    pub(crate) fn give_to(self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState) -> Option<Waker> {
+        for subscription in self.subscriptions {
+            let seat = log.index.seat(subscription.topic, cell);
+            state.subscriptions.insert(Subscription { seat, ..subscription });
+        }
+        state.snapshots = self.snapshots;
+        self.waker
+    }
+}
+
+impl CellState {
+    /// Whether the connection is no longer its stream's: taken out of everything, or without a transport.
+    pub(crate) fn is_over(&self) -> bool {
+        self.gone || self.is_parked()
+    }
+
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked().is_some()
+    }
+
+    /// Whether nobody has come back to it in time.
+    pub(crate) fn window_is_over(&self, now_ms: u64) -> bool {
+        self.parked().is_some_and(|parked| parked.until_ms <= now_ms)
+    }
+
+    fn parked(&self) -> Option<Parked> {
+        self.session.as_ref()?.parked
+    }
+
+    /// Whether somebody may come back to it: not if the application has ended it, or its identity has.
+    fn may_come_back(&self) -> bool {
+        let reason = self.closing.as_ref().map(|closing| &closing.reason);
+        self.session.is_some()
+            && matches!(reason, None | Some(DisconnectReason::MaxLifetime | DisconnectReason::Stalled))
+    }
+}
+
+impl Inner {
+    /// Lets no session be named where there are none, and no name be guessed.
+    pub(crate) fn check_session(&self, request: &mut ConnectRequest) -> Result<(), ConnectErrorKind> {
+        if self.config.resume_window.is_zero() {
+            request.session = None;
+        }
+        let is_name =
+            |name: &str| SESSION_NAME_BYTES.contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+        match &request.session {
+            Some(name) if !is_name(name) => Err(ConnectErrorKind::InvalidSession),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a request names a session that somebody had.
+    pub(crate) fn resumes(&self, request: &ConnectRequest) -> bool {
+        let key = key(request.user.as_ref(), request.session.as_ref());
+        key.is_some_and(|key| self.sessions.lock().cells.contains_key(&key))
+    }
+
+    /// Makes a new connection that of its session.
+    pub(crate) fn begin_session(&self, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
+        let Some(name) = &request.session else { return };
+        let session = Session { name: Arc::clone(name), parked: None, unproven: JoinSnapshots::default() };
+        state.session = Some(Box::new(session));
+        if let Some(key) = key(cell.user.as_ref(), Some(name)) {
+            self.sessions.lock().cells.insert(key, Arc::clone(cell));
+        }
+    }
+
+    /// Takes the session's connection from whoever had it. Its place among the open streams, and its place in the eyes
+    /// of the hooks, are the next one's.
+    pub(crate) fn take_over(
+        &self,
+        log: &mut Log,
+        request: &ConnectRequest,
+    ) -> Result<Option<Inherited>, ConnectErrorKind> {
+        let Some(key) = key(request.user.as_ref(), request.session.as_ref()) else { return Ok(None) };
+        let Some(cell) = self.sessions.lock().cells.get(&key).cloned() else { return Ok(None) };
+        let mut state = cell.inner.lock();
+        if state.gone || !state.may_come_back() {
+            return Ok(None);
+        }
+        let joined = state.subscriptions.iter().filter(|subscription| {
+            let group = log.index.get(subscription.topic).map(|record| &record.topic);
+            let named = matches!(group, Some(Topic::Group(name)) if request.groups.binary_search(name).is_ok());
+            subscription.is_open() && subscription.origin.has(Origin::JOINED) && !named
+        });
+        if joined.count() + request.groups.len() > self.config.max_groups {
+            return Err(ConnectErrorKind::TooManyGroups);
+        }
+        let mut subscriptions = Vec::with_capacity(state.subscriptions.len());
+        for mut subscription in state.subscriptions.take_all() {
+            if subscription.is_open() {
+                log.index.unsubscribe(subscription.topic, &cell, subscription.seat);
+            }
+            match subscription.origin.without(Origin::REQUEST).filter(|_| subscription.is_open()) {
+                Some(origin) => {
+                    subscription.origin = origin;
+                    subscription.snapshot = 0;
+                    subscriptions.push(subscription);
+                }
+                // The groups of a request are that request's; and what was left is not come back to.
+                None => log.index.release(subscription.topic),
+            }
+        }
+        let mut snapshots = std::mem::take(&mut state.snapshots);
+        if let Some(session) = &mut state.session {
+            snapshots.append(std::mem::take(&mut session.unproven));
+            if let Some(parked) = session.parked.take() {
+                self.sessions.lock().parked.remove(&parked.place);
+            }
+        }
+        state.gone = true;
+        let reason = DisconnectReason::Ended("superseded".into());
+        state.closing = Some(Box::new(Closing { at: 0, reason, retry: None, now: false }));
+        let waker = self.quiet(&mut state);
+        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, waker }))
+    }
+
+    /// Whether a connection whose transport is gone waits for another.
+    pub(crate) fn may_park(&self, state: &CellState) -> bool {
+        state.may_come_back() && !self.is_closing()
+    }
+
+    /// Parks a connection until its window ends. Returns what it would have read on with, and whom it drives out.
+    pub(crate) fn park(&self, cell: &Arc<Cell>, state: &mut CellState) -> (Option<Waker>, Option<Arc<Cell>>) {
+        let waker = self.quiet(state);
+        let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
+        let until_ms = until_ms.min(state.identity_expires_ms());
+        state.timer = Some(self.timer.set(until_ms, Task::Connection(Arc::clone(cell))));
+        let mut sessions = self.sessions.lock();
+        sessions.last += 1;
+        let place = sessions.last;
+        if let Some(session) = &mut state.session {
+            session.parked = Some(Parked { place, until_ms });
+        }
+        sessions.parked.insert(place, Arc::clone(cell));
+        let oldest = sessions.parked.first_key_value().map(|(_, oldest)| Arc::clone(oldest));
+        (waker, oldest.filter(|_| sessions.parked.len() > self.config.max_parked))
+    }
+
+    /// The session of a connection that is taken out of everything is over.
+    pub(crate) fn end_session(&self, cell: &Arc<Cell>, state: &mut CellState) {
+        let Some(session) = state.session.take() else { return };
+        let mut sessions = self.sessions.lock();
+        if let Some(parked) = session.parked {
+            sessions.parked.remove(&parked.place);
+        }
+        if let Some(key) = key(cell.user.as_ref(), Some(&session.name)) {
+            sessions.forget(&key, cell);
+        }
+    }
+
+    /// Ends a parked connection: nobody came back to it in time, or it makes room.
+    pub(crate) fn end_parked(&self, cell: &Arc<Cell>) {
+        // Dropped when nothing is locked.
+        let _left: Left<'_>;
+        let mut log = self.log.write();
+        let mut state = cell.inner.lock();
+        if !state.gone && state.is_parked() {
+            _left = self.remove(&mut log, cell, &mut state);
+        }
+    }
+
+    /// Ends the connection that was parked first, so that a new one has room. False if none is parked.
+    pub(crate) fn end_oldest_parked(&self) -> bool {
+        let oldest = self.sessions.lock().parked.first_key_value().map(|(_, oldest)| Arc::clone(oldest));
+        oldest.inspect(|cell| self.end_parked(cell)).is_some()
+    }
+}
+
+/// The connection of a user that was parked first.
+pub(crate) fn oldest_parked_of(log: &Log, user: &Arc<str>) -> Option<Arc<Cell>> {
+    let record = log.index.find(&Topic::User(Arc::clone(user)))?;
+    let parked = record.members.iter().filter_map(|cell| {
+        let parked = cell.inner.lock().parked()?;
+        Some((parked.place, cell))
+    });
+    parked.min_by_key(|(place, _)| *place).map(|(_, cell)| Arc::clone(cell))
+}
+
+fn key(user: Option<&Arc<str>>, name: Option<&Arc<str>>) -> Option<Key> {
+    name.map(|name| (user.cloned(), Arc::clone(name)))
+}

@@ -1,0 +1,267 @@
+//! Tickets: how a page says who it is when it can send no more than a URL.
+//!
+//! An `EventSource` can set no header, and what is in a URL ends in logs. So the page asks for a ticket with the
+//! application's own authentication and opens its stream with that. A ticket is 128 random bits, good for seconds and
+//! for once: two that come with it at the same time are told apart under one lock, and whoever finds it in a log later
+//! has nothing. Why one lets nobody in is not told, so that nobody can learn which ones there are.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::clock::millis;
+use crate::connect::ConnectRequest;
+use crate::identity::{Identity, has_come};
+use crate::inner::Inner;
+use crate::revocations::Revocations;
+use crate::sync::Mutex;
+use crate::topic::MAX_NAME;
+
+/// How many tickets may be unredeemed at a time: as many as a crowd fetches that comes back in half a minute after a
+/// deploy. Full, with names of usual length, they take about 30 MB.
+pub const MAX_TICKETS: usize = 100_000;
+
+/// How many of them may be one user's: more than tabs that a browser restores at once, and too few for one login to
+/// leave none for others.
+pub const MAX_TICKETS_PER_USER: usize = 100;
+
+/// The length of a ticket as text: 128 bits in hexadecimal digits.
+const DIGITS: usize = 32;
+
+/// A ticket: what lets one stream in, once, as the identity it was issued for.
+///
+/// [`Display`](fmt::Display) tells the secret, 32 letters and digits that need no escaping in a URL; `Debug` does not.
+/// Give it to the page that asked and to nobody else, in an answer that says `Cache-Control: no-store`. It is known to
+/// the process that issued it alone, and is lost with it.
+///
+/// See [`Hub::issue_ticket`](crate::Hub::issue_ticket).
+pub struct Ticket(u128);
+
+impl Ticket {
+    fn draw() -> Self {
+        // From a generator that is made for secrets, and seeded by the system.
+        Self(rand::random())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let is_one = text.len() == DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_one { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:0DIGITS$x}", self.0)
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(secret)")
+    }
+}
+
+/// The tickets that were issued and not redeemed. Its lock is a leaf: nothing else is locked meanwhile.
+#[derive(Default)]
+pub(crate) struct Tickets(Mutex<Store>);
+
+#[derive(Default)]
+struct Store {
+    claims: HashMap<u128, Claim>,
+    /// How many of them each user has.
+    of_user: HashMap<Arc<str>, usize>,
+    revocations: Revocations,
+}
+
+/// What somebody gets for a ticket.
+struct Claim {
+    identity: Identity,
+    /// On the hub's clock.
+    expires_ms: u64,
+}
+
+impl Tickets {
+    fn issue(&self, identity: Identity, lifetime: Duration, now_ms: u64) -> Result<Ticket, TicketErrorKind> {
+        let left = identity.expires.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(TicketErrorKind::Expired);
+        }
+        let expires_ms = now_ms.saturating_add(millis(left.map_or(lifetime, |left| left.min(lifetime))));
+        let mut store = self.0.lock();
+        if store.claims.len() >= MAX_TICKETS {
+            return Err(TicketErrorKind::Full);
+        }
+        if let Some(user) = &identity.user {
+            // One that came from a ticket itself is worth no more than that was.
+            if identity.redeemed.is_some_and(|redeemed| store.revocations.is_newer(user, redeemed)) {
+                return Err(TicketErrorKind::Expired);
+            }
+            let tickets = store.of_user.entry(Arc::clone(user)).or_default();
+            if *tickets >= MAX_TICKETS_PER_USER {
+                return Err(TicketErrorKind::TooManyTickets);
+            }
+            *tickets += 1;
+        }
+        let ticket = Ticket::draw();
+        store.claims.insert(ticket.0, Claim { identity, expires_ms });
+        Ok(ticket)
+    }
+
+    /// Takes the ticket out, so that nobody else gets anything for it.
+    fn redeem(&self, ticket: &str, now_ms: u64) -> Option<Identity> {
+        let ticket = Ticket::parse(ticket)?;
+        let (claim, revocations) = {
+            let mut store = self.0.lock();
+            (store.take(ticket.0)?, store.revocations.last())
+        };
+        // Also by the wall clock, which may have been set since.
+        let is_over = claim.expires_ms <= now_ms || has_come(claim.identity.expires);
+        if is_over { None } else { Some(Identity { redeemed: Some(revocations), ..claim.identity }) }
+    }
+
+    /// Forgets the tickets of a user, and makes what was redeemed of them worthless.
+    pub(crate) fn revoke(&self, user: &str) {
+        if user.len() > MAX_NAME {
+            return;
+        }
+        let mut store = self.0.lock();
+        store.retain(|claim| claim.identity.user.as_deref() != Some(user));
+        store.revocations.add(user);
+    }
+
+    /// Whether a user was revoked since a ticket was redeemed.
+    pub(crate) fn is_revoked(&self, user: &str, redeemed: u64) -> bool {
+        self.0.lock().revocations.is_newer(user, redeemed)
+    }
+
+    /// Forgets what has expired. Called each second.
+    pub(crate) fn let_go(&self, now_ms: u64) {
+        self.0.lock().retain(|claim| claim.expires_ms > now_ms);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().claims.len()
+    }
+}
+
+impl Store {
+    fn take(&mut self, ticket: u128) -> Option<Claim> {
+        let claim = self.claims.remove(&ticket)?;
+        count_out(&mut self.of_user, &claim);
+        Some(claim)
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Claim) -> bool) {
+        let Self { claims, of_user, .. } = self;
+        claims.retain(|_, claim| {
+            let kept = keep(claim);
+            if !kept {
+                count_out(of_user, claim);
+            }
+            kept
+        });
+        claims.shrink_to(claims.len() * 2);
+        of_user.shrink_to(of_user.len() * 2);
+    }
+}
+
+fn count_out(of_user: &mut HashMap<Arc<str>, usize>, claim: &Claim) {
+    let Some(user) = &claim.identity.user else { return };
+    if let Some(tickets) = of_user.get_mut(user) {
+        *tickets -= 1;
+        if *tickets == 0 {
+            of_user.remove(user);
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn issue_ticket(&self, mut identity: Identity) -> Result<Ticket, TicketError> {
+        let refuse = |kind| TicketError { kind, retry_after: self.config.retry_after };
+        if identity.user.iter().chain(&identity.groups).any(|name| name.len() > MAX_NAME) {
+            return Err(refuse(TicketErrorKind::NameTooLong));
+        }
+        identity.groups.sort_unstable();
+        identity.groups.dedup();
+        if identity.groups.len() > self.config.max_groups {
+            return Err(refuse(TicketErrorKind::TooManyGroups));
+        }
+        self.tickets.issue(identity, self.config.ticket_lifetime, self.clock.now_ms()).map_err(refuse)
+    }
+
+    pub(crate) fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
+        let identity = self.tickets.redeem(ticket, self.clock.now_ms());
+        identity.ok_or(TicketError { kind: TicketErrorKind::Invalid, retry_after: self.config.retry_after })
+    }
+}
+
+impl ConnectRequest {
+    /// Whose ticket let this request in, and when in the order of revocations it was redeemed.
+    pub(crate) fn admission(&self) -> Option<(Arc<str>, u64)> {
+        let redeemed = self.redeemed?;
+        Some((self.user.clone()?, redeemed))
+    }
+}
+
+/// Why a ticket was not issued, or let nobody in.
+///
+/// As a [`ConnectError`](crate::ConnectError), which `?` makes of it, it says so over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.kind.message())]
+pub struct TicketError {
+    kind: TicketErrorKind,
+    retry_after: Duration,
+}
+
+impl TicketError {
+    /// What was wrong, for matching.
+    pub fn kind(&self) -> TicketErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn retry_after(&self) -> Duration {
+        self.retry_after
+    }
+}
+
+/// The kinds of [`TicketError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TicketErrorKind {
+    /// The ticket was redeemed before, has expired, was revoked, or never was one: 401. Which of them is not told.
+    Invalid,
+    /// The identity a ticket was asked for has expired or was revoked: 401.
+    Expired,
+    /// The user's id or a group's name is longer than [`MAX_NAME`] bytes: 400.
+    NameTooLong,
+    /// More groups than one connection may be in: 400.
+    TooManyGroups,
+    /// The user has [`MAX_TICKETS_PER_USER`] unredeemed tickets: 429.
+    TooManyTickets,
+    /// The hub has [`MAX_TICKETS`] unredeemed tickets: 503.
+    Full,
+}
+
+impl TicketErrorKind {
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            Self::Invalid => "this ticket lets nobody in; each is good for one stream and for seconds: get a new one",
+            Self::Expired => "the login has expired; log in again",
+            Self::NameTooLong => "the id of a user or the name of a group is too long; at most 512 bytes are allowed",
+            Self::TooManyGroups => "more groups than one connection may be in (HubBuilder::max_groups_per_connection)",
+            Self::TooManyTickets => "this user has as many unused tickets as one user may have; use one first",
+            Self::Full => "the server has as many unused tickets as it may have; try again later",
+        }
+    }
+
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::Invalid | Self::Expired => 401,
+            Self::NameTooLong | Self::TooManyGroups => 400,
+            Self::TooManyTickets => 429,
+            Self::Full => 503,
+        }
+    }
+}
