@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use ssehub::{
-    Audience, BuildError, ConnectErrorKind, ConnectRequest, Event, History, Hub, HubBuilder, MAX_AUDIENCE, MAX_NAME,
-    SendErrorKind, Topic,
+    Audience, BuildError, ConnectError, ConnectErrorKind, ConnectRequest, Event, History, Hub, HubBuilder, Identity,
+    MAX_AUDIENCE, MAX_NAME, SendErrorKind, Topic,
 };
 use support::{Tab, anyone, hub, now, send};
 
@@ -62,6 +62,115 @@ fn limits_hold_when_many_threads_connect_at_once() {
 }
 
 #[test]
+fn one_connect_more_than_a_user_may_make_is_refused_and_concerns_nobody_else() {
+    let hub = hub(|hub| hub.max_connects_per_user(3, Duration::from_secs(3 * 3600)));
+    let head = || ConnectRequest::from_http("HEAD", [], None, None).user("alice");
+    for _ in 0..3 {
+        Tab::open(&hub, user("alice"));
+        hub.connect(head()).expect("what opens nothing is not counted");
+    }
+    for _ in 0..3 {
+        let refused = hub.connect(user("alice")).unwrap_err();
+        assert_eq!((refused.kind(), refused.status()), (ConnectErrorKind::TooManyConnects, 429));
+        let wait = refused.retry_after().unwrap();
+        assert!(wait <= Duration::from_secs(3600) && wait > Duration::from_secs(3500), "{wait:?}");
+    }
+    for _ in 0..10 {
+        Tab::open(&hub, anyone());
+    }
+    Tab::open(&hub, user("bob"));
+    assert_eq!(hub.connections_of("alice"), 0);
+}
+
+#[test]
+fn who_waits_as_long_as_a_refusal_says_is_let_in() {
+    let hub = hub(|hub| hub.max_connects_per_user(2, Duration::from_millis(500)));
+    for _ in 0..3 {
+        let refused = (0..10_000).find_map(|_| hub.connect(user("alice")).err());
+        let refused = refused.expect("ten thousand connects take longer than half a second each, or one is refused");
+        std::thread::sleep(refused.retry_after().unwrap());
+        Tab::open(&hub, user("alice"));
+    }
+}
+
+#[test]
+fn every_refusal_is_counted_under_its_own_reason() {
+    let hub = hub(|hub| {
+        hub.max_event_bytes(10)
+            .max_connections(2)
+            .max_connections_per_user(1)
+            .max_connects_per_user(2, Duration::from_secs(3600))
+            .max_groups_per_connection(1)
+            .max_keys_per_topic(0)
+    });
+    let too_long = "n".repeat(MAX_NAME + 1);
+    let alice = Tab::open(&hub, user("alice"));
+    let connects = [
+        ConnectRequest::from_http("GET", [&b"text/html"[..]], None, None),
+        user(&too_long),
+        anyone().groups(["a", "b"]),
+        anyone().identity(Identity::anonymous().expires_in(Duration::ZERO)),
+        user("alice"),
+        user("alice"),
+    ];
+    for request in connects {
+        hub.connect(request).unwrap_err();
+    }
+    let _bob = Tab::open(&hub, user("bob"));
+    hub.connect(anyone()).unwrap_err();
+    let (large, keyed) = (Event::message("x".repeat(11)), || Event::message("").key("k"));
+    for event in [large, keyed(), keyed().ephemeral()] {
+        now(hub.send(Topic::All, event)).unwrap_err();
+    }
+    now(hub.send_unpaced(Topic::user(&too_long), Event::message(""))).unwrap_err();
+    now(hub.join(&alice.id, "a")).unwrap();
+    now(hub.join(&alice.id, "b")).unwrap_err();
+    now(hub.join_with_snapshot("nobody", "a")).unwrap_err();
+    now(hub.leave("nobody", "a")).unwrap_err();
+    now(hub.join_user(&too_long, "a")).unwrap_err();
+    now(hub.leave_user("alice", &too_long)).unwrap_err();
+    now(hub.redeem_ticket("none")).unwrap_err();
+
+    let refusals = hub.refusals();
+    let met: Vec<_> = refusals.iter().filter(|(_, count)| *count > 0).collect();
+    let expected = [
+        ("connect_not_acceptable", 1),
+        ("connect_expired", 1),
+        ("connect_too_many_connections", 1),
+        ("connect_too_many_connects", 1),
+        ("connect_full", 1),
+        ("connect_name_too_long", 1),
+        ("connect_too_many_groups", 1),
+        ("send_event_too_large", 1),
+        ("send_ephemeral_key", 1),
+        ("send_name_too_long", 1),
+        ("send_too_many_keys", 1),
+        ("group_unknown_connection", 2),
+        ("group_too_many_groups", 1),
+        ("group_name_too_long", 2),
+        ("ticket_invalid", 1),
+    ];
+    assert_eq!(met, expected);
+    let json = serde_json::to_value(&refusals).unwrap();
+    assert_eq!((&json["group_name_too_long"], &json["connect_shutting_down"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn what_an_application_refuses_is_said_over_http_as_what_the_hub_refuses() {
+    let answer = |refusal: ConnectError| {
+        let headers: Vec<_> = refusal.headers().map(|(name, value)| format!("{name}: {value}")).collect();
+        (refusal.status(), headers.join("\n"), refusal.body().is_some())
+    };
+    let json = "cache-control: no-store\ncontent-type: application/json";
+    assert_eq!(answer(ConnectError::unauthorized()), (401, format!("{json}\nwww-authenticate: Bearer"), true));
+    assert_eq!(answer(ConnectError::forbidden()), (403, json.to_owned(), true));
+    assert_eq!(answer(ConnectError::stop()), (204, "cache-control: no-store".to_owned(), false));
+    let hub = hub(|hub| hub.max_connections(1));
+    let _only = Tab::open(&hub, anyone());
+    assert_eq!(answer(hub.connect(anyone()).unwrap_err()), (503, format!("{json}\nretry-after: 5"), true));
+}
+
+#[test]
 fn groups_and_names_of_a_request_are_bounded() {
     let hub = hub(|hub| hub.max_groups_per_connection(2));
     let kind = |request: ConnectRequest| {
@@ -85,7 +194,7 @@ fn an_accept_header_without_event_streams_is_refused_before_anything_else() {
     let refused = hub.connect(request("GET", b"application/json")).unwrap_err();
     assert_eq!((refused.kind(), refused.status()), (ConnectErrorKind::NotAcceptable, 406));
     assert_eq!(refused.retry_after(), None);
-    let body: serde_json::Value = serde_json::from_str(&refused.to_json()).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&refused.body().unwrap()).unwrap();
     assert_eq!(body, serde_json::json!({ "error": refused.to_string() }));
     assert_eq!(hub.connect(request("GET", b"*/*")).unwrap_err().kind(), ConnectErrorKind::Full);
 }
@@ -127,6 +236,10 @@ fn every_refusal_is_a_sentence_that_says_what_to_do() {
         now(hub.join("no such", "g")).unwrap_err().to_string(),
         Hub::builder().retry(Duration::MAX).build().unwrap_err().to_string(),
         "x".parse::<ssehub::EventId>().unwrap_err().to_string(),
+        now(hub.redeem_ticket("x")).unwrap_err().to_string(),
+        ConnectError::unauthorized().to_string(),
+        ConnectError::forbidden().to_string(),
+        ConnectError::stop().to_string(),
     ];
     for text in texts {
         assert!(text.starts_with(char::is_lowercase) && !text.ends_with('.'), "{text}");
@@ -141,6 +254,7 @@ fn options_out_of_their_range_are_refused_by_name() {
     };
     assert_eq!(zero(|hub| hub.max_connections(0)), "max_connections");
     assert_eq!(zero(|hub| hub.max_connections_per_user(0)), "max_connections_per_user");
+    assert_eq!(zero(|hub| hub.max_connects_per_user(0, Duration::from_secs(1))), "max_connects_per_user");
     assert_eq!(zero(|hub| hub.max_event_bytes(0)), "max_event_bytes");
     assert_eq!(zero(|hub| hub.history(History::default().bytes(0))), "history bytes");
     let time = |set: fn(HubBuilder, Duration) -> HubBuilder, bad: Duration, least: Duration| {
@@ -154,6 +268,9 @@ fn options_out_of_their_range_are_refused_by_name() {
     let (ms, too_short) = (Duration::from_millis, Duration::from_millis(9));
     assert_eq!(time(HubBuilder::keep_alive, too_short, ms(10)), "keep_alive");
     assert_eq!(time(HubBuilder::max_lifetime, too_short, ms(10)), "max_lifetime");
+    assert_eq!(time(HubBuilder::ticket_lifetime, Duration::ZERO, ms(1)), "ticket_lifetime");
+    let per = |hub: HubBuilder, time| hub.max_connects_per_user(1, time);
+    assert_eq!(time(per, Duration::ZERO, ms(1)), "max_connects_per_user's time");
     assert_eq!(time(|hub, age| hub.history(History::default().age(age)), Duration::ZERO, ms(1)), "history age");
     let years = Duration::from_secs(11 * 365 * 86_400);
     assert_eq!(time(HubBuilder::retry, years, Duration::ZERO), "retry");
@@ -168,6 +285,8 @@ fn the_largest_options_are_taken_and_work() {
             .retry(longest)
             .retry_after(longest)
             .max_lifetime(longest)
+            .max_connects_per_user(u32::MAX, longest)
+            .ticket_lifetime(longest)
             .max_groups_per_connection(usize::MAX)
             .max_keys_per_topic(usize::MAX)
             .max_state_bytes(usize::MAX)
@@ -178,6 +297,10 @@ fn the_largest_options_are_taken_and_work() {
     send(&hub, Topic::All, "x");
     assert_eq!(tab.data(), ["x"]);
     assert_eq!(tab.retry.as_deref(), Some("315360000000"));
+    let mut alice = Tab::open(&hub, user("alice"));
+    let ticket = now(hub.issue_ticket(Identity::user("alice").expires_in(longest))).unwrap().to_string();
+    alice.cut();
+    Tab::open(&hub, anyone().identity(now(hub.redeem_ticket(&ticket)).unwrap()));
 }
 
 #[test]
