@@ -10,8 +10,10 @@ use clap::{Parser, Subcommand};
 use crate::passed_on::PassedOn;
 
 mod bench;
+mod deploy;
 mod instructions;
 mod passed_on;
+mod soak;
 mod test;
 mod tools;
 mod workspace;
@@ -28,8 +30,12 @@ struct Cli {
 enum Command {
     /// Measures the hub beside bare programs and beside what one writes without it.
     Bench(PassedOn),
+    /// Restarts the playground under load, on each framework.
+    Deploy(PassedOn),
     /// Counts the instructions of the hub's own steps.
     Instructions(PassedOn),
+    /// Puts the playground under mixed load for an hour and watches what it holds.
+    Soak(PassedOn),
     /// Runs everything that has to hold before a change lands.
     Test(test::Args),
 }
@@ -37,7 +43,9 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
+        Command::Deploy(options) => deploy::run(&options),
         Command::Instructions(options) => instructions::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Test(args) => test::run(&args),
     };
     match done {
