@@ -1,0 +1,7 @@
+//! The login on Rocket, over sockets.
+
+#[path = "../../login/tests/suite/mod.rs"]
+mod suite;
+
+/// What is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_login-rocket");
