@@ -20,6 +20,8 @@ mod leaving;
 mod pace;
 mod reading;
 mod resuming;
+mod revoking;
+mod sessions;
 
 use std::future::poll_fn;
 use std::task::Poll;

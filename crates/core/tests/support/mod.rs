@@ -14,7 +14,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt as _, StreamExt as _};
-use ssehub::{ConnectRequest, Connection, Event, Hub, Shutdown, ShutdownReport};
+use ssehub::{ConnectError, ConnectRequest, Connection, Event, Hub, Shutdown, ShutdownReport};
 
 /// How long a test waits for what has to happen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,8 +46,13 @@ pub(crate) struct Tab {
 impl Tab {
     /// Opens a stream, which has to be let in.
     pub(crate) fn open(hub: &Hub, request: ConnectRequest) -> Self {
-        let connection = hub.connect(request).expect("the stream is let in");
-        Self {
+        Self::try_open(hub, request).expect("the stream is let in")
+    }
+
+    /// Opens a stream, unless it is refused.
+    pub(crate) fn try_open(hub: &Hub, request: ConnectRequest) -> Result<Self, ConnectError> {
+        let connection = hub.connect(request)?;
+        Ok(Self {
             id: connection.id().to_owned(),
             connection: Some(connection),
             last_event_id: String::new(),
@@ -56,7 +61,7 @@ impl Tab {
             cursors: 0,
             over: false,
             received: VecDeque::new(),
-        }
+        })
     }
 
     /// Reads what there is now and returns every event, those of the hub too.
