@@ -234,6 +234,16 @@ impl Playground {
         .await;
     }
 
+    /// Waits until the latest hook call that concerns a user says that it is offline, and returns all that do.
+    pub async fn until_offline(&self, user: &str) -> Vec<Value> {
+        until(PATIENCE, &format!("{user:?} to be offline"), async || {
+            let mut calls = self.lifecycle().await;
+            calls.retain(|call| call["user"] == user);
+            if calls.last().is_some_and(|call| call["hook"] == "user_offline") { Ok(calls) } else { Err(calls) }
+        })
+        .await
+    }
+
     /// Waits until a hook was called for a connection, and returns the call.
     pub async fn until_hook(&self, hook: &str, connection: &str) -> Value {
         until(PATIENCE, &format!("the hook {hook} for {connection}"), async || {

@@ -80,6 +80,17 @@ ssehub_conformance::conformance! {
         many_publishers_are_seen_in_one_rising_order,
         the_sender_and_the_reader_see_the_same_id,
     }
+    parked {
+        a_parked_connection_is_addressed_joined_and_left,
+        a_snapshot_that_was_joined_for_while_away_comes_with_the_resume,
+        a_snapshot_that_may_have_been_lost_comes_again,
+        a_snapshot_that_was_never_read_comes_with_the_resume,
+        the_groups_of_a_session_are_in_its_snapshots,
+        a_window_that_is_over_ends_the_session,
+        every_loss_has_a_window_of_its_own,
+        a_parked_connection_makes_room,
+        a_shutdown_does_not_wait_for_parked_connections,
+    }
     privacy {
         an_id_shows_nothing_that_is_not_ones_own,
         a_strangers_id_is_answered_like_any_other_place,
@@ -117,6 +128,26 @@ ssehub_conformance::conformance! {
         an_id_from_before_a_restart_is_a_gap,
         a_killed_server_finishes_no_response,
     }
+    revocation {
+        every_stream_of_a_user_ends,
+        a_session_ends_with_the_stream_that_is_ended,
+        ending_one_connection_ends_no_other_session,
+        a_stream_that_does_not_hear_of_its_end_cannot_be_taken_over,
+        a_user_that_was_logged_out_may_come_back,
+    }
+    sessions {
+        id_and_joined_groups_survive_every_loss,
+        a_session_survives_over_http2_where_it_is_spoken,
+        nobody_sees_a_client_that_is_away_for_a_moment,
+        who_names_no_session_has_none,
+        the_groups_of_a_request_are_not_inherited,
+        a_stranger_with_the_name_gets_nothing,
+        two_users_with_one_name_have_two_sessions,
+        without_a_window_names_are_ignored,
+        a_name_that_is_none_is_refused,
+        a_gap_is_told_when_a_session_resumes,
+        a_session_outlives_the_lifetime_of_its_streams,
+    }
     shutdown {
         sigterm_ends_a_hundred_streams_properly,
         sigint_ends_it_as_well,
@@ -141,6 +172,16 @@ ssehub_conformance::conformance! {
         a_snapshot_respects_exceptions,
         an_ephemeral_event_is_never_replayed,
         a_client_that_saw_an_ephemeral_event_last_misses_nothing,
+    }
+    takeover {
+        the_new_transport_wins,
+        a_loss_that_was_not_noticed_is_taken_over,
+        the_late_clean_up_of_the_old_transport_touches_nothing,
+        takeovers_lose_and_double_nothing,
+        of_many_that_come_at_once_one_stays,
+        a_request_that_opens_nothing_takes_nothing_over,
+        a_takeover_is_not_refused_at_the_limit_of_its_user,
+        a_full_hub_lets_a_session_resume,
     }
     wire {
         every_value_arrives_as_one_event,

@@ -105,7 +105,7 @@ pub async fn a_reset_http2_stream_is_noticed_when_the_framework_can(subject: Sub
     assert_noticed(&hub, &connection, notice).await;
 }
 
-async fn no_http2(subject: Subject) {
+pub(super) async fn no_http2(subject: Subject) {
     let hub = subject.start(&[]).await;
     let refused = Stream::open_http2(hub.address(), "/events").await;
     assert!(refused.is_err(), "HTTP/2 in clear text is spoken: the table can be improved");

@@ -1,14 +1,16 @@
 //! Promises 1, 2 and 7 under fire: publishers that never pause, readers that are cut at random.
 //!
-//! Each reader writes down what it got over all its connections; afterwards that must be, to the event, what
+//! Each reader writes down what it got over all its streams; afterwards that must be, to the event, what
 //! the publishers were told was committed for its audience.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tokio::task::JoinSet;
 
 use super::replay::counter;
 use crate::{
@@ -25,6 +27,9 @@ const READERS: usize = 36;
 const USERS: usize = 6;
 const GROUPS: usize = 4;
 const FIRE: Duration = Duration::from_secs(10);
+
+/// Sessions are under fire for less long: what they add to it is the same with each cut.
+const FIRE_ON_SESSIONS: Duration = Duration::from_secs(4);
 
 /// No publisher sends more than this, however fast the machine is.
 const EVENTS_OF_ONE: usize = 30_000;
@@ -96,11 +101,11 @@ struct Sent {
     text: String,
 }
 
-async fn publish(mut client: Client, publisher: usize, seed: u64) -> Vec<Sent> {
+async fn publish(mut client: Client, publisher: usize, seed: u64, fire: Duration) -> Vec<Sent> {
     let mut random = StdRng::seed_from_u64(seed ^ publisher as u64);
     let mut sent = Vec::new();
     let start = Instant::now();
-    while start.elapsed() < FIRE && sent.len() < EVENTS_OF_ONE {
+    while start.elapsed() < fire && sent.len() < EVENTS_OF_ONE {
         let target = Target::pick(&mut random);
         let text = format!("{publisher} {}", sent.len());
         let request = Request::new("POST", format!("/send{}", target.query())).body(text.clone());
@@ -111,39 +116,66 @@ async fn publish(mut client: Client, publisher: usize, seed: u64) -> Vec<Sent> {
     sent
 }
 
+/// Publishes until the fire is over, and then the end.
+async fn publish_all(hub: &Playground, seed: u64, fire: Duration) -> Vec<Sent> {
+    let mut publishers = JoinSet::new();
+    for publisher in 0..PUBLISHERS {
+        publishers.spawn(publish(hub.client(), publisher, seed, fire));
+    }
+    let mut sent: Vec<Sent> = publishers.join_all().await.into_iter().flatten().collect();
+    hub.send(&[("to", "all"), ("event", "end")], "").await;
+    sent.sort_by_key(|event| place(&event.id));
+    sent
+}
+
 /// What a reader got, and since when.
 struct Got {
     reader: usize,
     since: String,
     events: Vec<(String, String)>,
-    connections: usize,
+    streams: usize,
 }
 
-/// Reads until the event `end`, over as many connections as the cuts make necessary.
-async fn read(address: SocketAddr, reader: usize, seed: u64) -> Got {
+/// How a reader comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Return {
+    /// With a request that names its group again.
+    AsAnother,
+    /// With its session; its group it has joined. Its old transport may live on.
+    AsItself,
+}
+
+/// Reads until the event `end`, over as many streams as the cuts make necessary.
+async fn read(address: SocketAddr, reader: usize, first: (Request, Stream), how: Return, seed: u64) -> Got {
     let mut random = StdRng::seed_from_u64(seed.rotate_left(32) ^ reader as u64);
-    let (user, group) = identity(reader);
-    let (user, group) = (user.to_string(), group.to_string());
-    let request = events(&[("user", &user), ("group", &group)]);
-    let mut stream = Stream::open(address, &request).await;
-    let since = stream.last_event_id().to_owned();
-    let mut got = Got { reader, since, events: Vec::new(), connections: 1 };
+    let (request, mut stream) = first;
+    let connection = stream.connection();
+    let mut got = Got { reader, since: stream.last_event_id().to_owned(), events: Vec::new(), streams: 1 };
+    let mut forsaken = Vec::new();
     loop {
         stream.forget_bytes();
         let blocks = random.random_range(1..400);
         let time = Duration::from_millis(random.random_range(1..400));
         if read_until_cut(&mut stream, &mut got, blocks, time).await {
-            return got;
+            break;
         }
         let held = stream.last_event_id().to_owned();
-        match random.random_range(0..3) {
+        match random.random_range(0..if how == Return::AsItself { 4 } else { 3 }) {
             0 => stream.reset(),
             1 => stream.fin().await,
-            _ => drop(stream),
+            2 => drop(stream),
+            _ => forsaken.push(stream),
         }
         stream = Stream::open(address, &request.clone().header("last-event-id", held)).await;
-        got.connections += 1;
+        let is_itself = stream.connection() == connection;
+        assert_eq!(is_itself, how == Return::AsItself, "reader {reader} on its stream {}", got.streams);
+        got.streams += 1;
     }
+    for mut stream in forsaken {
+        // Whatever else it got before it was taken over came again.
+        stream.end("the end of a stream that was taken over").await;
+    }
+    got
 }
 
 /// Reads so many blocks or so long; says whether the end was seen.
@@ -171,53 +203,90 @@ fn place(id: &str) -> (u64, u64) {
     Position::parse(id).expect("an id").place
 }
 
+/// Asserts that a reader got all that was sent to it, and nothing else.
+fn assert_complete(got: &Got, sent: &[Sent], seed: u64) {
+    let since = place(&got.since);
+    let own = sent.iter().filter(|event| place(&event.id) > since && event.target.reaches(got.reader));
+    let expected: Vec<_> = own.map(|event| (event.id.as_str(), event.text.as_str())).collect();
+    let seen = got.events.iter().map(|(id, text)| (id.as_str(), text.as_str()));
+    if let Some(at) = seen.zip(&expected).position(|(seen, expected)| seen != *expected) {
+        panic!(
+            "seed {seed}: reader {} saw {:?} where {:?} follows {:?}",
+            got.reader,
+            got.events[at],
+            expected[at],
+            at.checked_sub(1).map(|at| expected[at])
+        );
+    }
+    assert_eq!(got.events.len(), expected.len(), "seed {seed}: reader {} saw too few or too many", got.reader);
+}
+
+fn assert_fire(got: &[Got], sent: &[Sent]) {
+    let streams: usize = got.iter().map(|got| got.streams).sum();
+    println!("{} events, {streams} streams of {} readers", sent.len(), got.len());
+    assert!(sent.len() > 100 * PUBLISHERS, "there was fire: {} events", sent.len());
+    assert!(streams > 5 * got.len(), "there were cuts: {streams} streams");
+}
+
+/// Whatever is sent in ten seconds of fire.
+const HISTORY: &[&str] = &["--history-events", "1000000", "--history-bytes", "1000000000", "--keep-alive", "0.5"];
+
 /// Eight publishers, dozens of readers that are cut at random for ten seconds and come back with their last id.
 pub async fn readers_that_are_cut_at_random_see_every_event_once_and_in_order(subject: Subject) {
     let seed = seed();
     println!("SSEHUB_SEED={seed}");
-    let hub: Playground =
-        subject.start(&["--history-events", "1000000", "--history-bytes", "1000000000", "--keep-alive", "0.5"]).await;
-    let mut readers = tokio::task::JoinSet::new();
+    let hub = subject.start(HISTORY).await;
+    let mut readers = JoinSet::new();
     for reader in 0..READERS {
-        readers.spawn(read(hub.address(), reader, seed));
+        let (user, group) = identity(reader);
+        let request = events(&[("user", &user.to_string()), ("group", &group.to_string())]);
+        let stream = hub.open_by(&request).await;
+        readers.spawn(read(hub.address(), reader, (request, stream), Return::AsAnother, seed));
     }
-    let mut publishers = tokio::task::JoinSet::new();
-    for publisher in 0..PUBLISHERS {
-        publishers.spawn(publish(hub.client(), publisher, seed));
-    }
-    let mut sent: Vec<Sent> = publishers.join_all().await.into_iter().flatten().collect();
-    hub.send(&[("to", "all"), ("event", "end")], "").await;
-    let readers = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
+    let sent = publish_all(&hub, seed, FIRE).await;
+    let got = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
+    got.iter().for_each(|got| assert_complete(got, &sent, seed));
+    assert_fire(&got, &sent);
+}
 
-    sent.sort_by_key(|event| place(&event.id));
-    let mut connections = 0;
-    for got in readers {
-        let since = place(&got.since);
-        let own = sent.iter().filter(|event| place(&event.id) > since && event.target.reaches(got.reader));
-        let expected: Vec<_> = own.map(|event| (event.id.as_str(), event.text.as_str())).collect();
-        let seen = got.events.iter().map(|(id, text)| (id.as_str(), text.as_str()));
-        if let Some(at) = seen.clone().zip(&expected).position(|(seen, expected)| seen != *expected) {
-            panic!(
-                "seed {seed}: reader {} saw {:?} where {:?} follows {:?}",
-                got.reader,
-                got.events[at],
-                expected[at],
-                at.checked_sub(1).map(|at| expected[at])
-            );
-        }
-        assert_eq!(got.events.len(), expected.len(), "seed {seed}: reader {} saw too few or too many", got.reader);
-        connections += got.connections;
+/// The same with sessions: no reader ever names its group, which it joined once, and some forsake a stream that lives.
+pub async fn sessions_that_are_cut_at_random_see_every_event_once_and_in_order(subject: Subject) {
+    let seed = seed();
+    println!("SSEHUB_SEED={seed}");
+    let hub = subject.start(&[HISTORY, &["--resume-window", "600"]].concat()).await;
+    let mut readers = JoinSet::new();
+    let mut connections = BTreeSet::new();
+    for reader in 0..READERS {
+        let (user, group) = identity(reader);
+        let request = events(&[("user", &user.to_string()), ("session", &format!("{reader:022}"))]);
+        let stream = hub.open_by(&request).await;
+        hub.join(&group.to_string(), &stream.connection()).await;
+        connections.insert(stream.connection());
+        readers.spawn(read(hub.address(), reader, (request, stream), Return::AsItself, seed));
     }
-    println!("{} events, {connections} connections of {READERS} readers", sent.len());
-    assert!(sent.len() > 100 * PUBLISHERS, "there was fire: {} events", sent.len());
-    assert!(connections > 5 * READERS, "there were cuts: {connections} connections");
+    let sent = publish_all(&hub, seed, FIRE_ON_SESSIONS).await;
+    let got = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
+    got.iter().for_each(|got| assert_complete(got, &sent, seed));
+    assert_fire(&got, &sent);
+
+    assert_eq!(hub.stat("connections").await, READERS as u64);
+    assert_eq!(hub.disconnect("all").await, READERS as u64);
+    hub.until_stat("connections", 0).await;
+    for connection in &connections {
+        hub.until_hook("disconnected", connection).await;
+    }
+    let calls = hub.lifecycle().await;
+    let told = calls.iter().filter(|call| call["connection"].is_string()).count();
+    assert_eq!(told, 2 * READERS, "each connection came once and went once");
+    let offline = calls.iter().filter(|call| call["hook"] == "user_offline").count();
+    assert!(offline <= USERS, "no user went before the end: {offline}");
 }
 
 /// A publisher in a tight loop does not outrun readers that keep up, with the default history.
 pub async fn no_healthy_reader_is_outrun(subject: Subject) {
     const EVENTS: u64 = 150_000;
     let hub = subject.start(&[]).await;
-    let mut readers = tokio::task::JoinSet::new();
+    let mut readers = JoinSet::new();
     for _ in 0..3 {
         let mut stream = hub.open(&[]).await;
         stream.forget_bytes();

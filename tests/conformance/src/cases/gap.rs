@@ -26,7 +26,7 @@ async fn send_numbers(hub: &Playground, target: &str, range: std::ops::Range<usi
 }
 
 /// Gap, then what is left in order, then live: read one by one, since a fence would trim what is awaited.
-async fn assert_gap_and_rest(hub: &Playground, mut stream: Stream, requested: &str, rest: &[&str]) {
+pub(super) async fn assert_gap_and_rest(hub: &Playground, mut stream: Stream, requested: &str, rest: &[&str]) {
     assert_gap(&stream.event("the gap").await, requested);
     for text in rest {
         assert_eq!(stream.event(text).await.text(), *text, "what is left comes after the gap");

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Reads a stream that the server ends, and returns the events before `hub:closing` and its reason.
-async fn closing(stream: &mut Stream) -> (Vec<Block>, String) {
+pub(super) async fn closing(stream: &mut Stream) -> (Vec<Block>, String) {
     let (blocks, ending) = stream.end("the end of the stream").await;
     assert_eq!(ending, Ending::Finished, "a stream that the server ends is a finished response");
     let (closing, before) = blocks.split_last().expect("hub:closing comes before the end");

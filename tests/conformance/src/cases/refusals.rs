@@ -6,7 +6,7 @@ use crate::{
     subject::Subject,
 };
 
-fn assert_refused(response: &Response, status: u16, what: &str) {
+pub(super) fn assert_refused(response: &Response, status: u16, what: &str) {
     let body = String::from_utf8_lossy(&response.body);
     assert_eq!(response.head.status, status, "{what}: {body}");
     let kind = response.head.header("content-type").unwrap_or_default();
