@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, io, net::SocketAddr};
 
+use tokio::net::TcpStream;
+
 use crate::{
     h2c,
     http1::{Ending, Exchange, Head, Read, Request},
@@ -43,7 +45,18 @@ impl Stream {
     /// # Panics
     /// If the answer is anything else than an event stream that opens with `hub:connected`.
     pub async fn open(address: SocketAddr, request: &Request) -> Self {
-        let exchange = Exchange::start(address, request).await;
+        Self::answered(Exchange::start(address, request).await, request).await
+    }
+
+    /// The same on a socket that is connected already.
+    ///
+    /// # Panics
+    /// If the answer is anything else than an event stream that opens with `hub:connected`.
+    pub async fn open_over(socket: TcpStream, request: &Request) -> Self {
+        Self::answered(Exchange::over(socket, request).await, request).await
+    }
+
+    async fn answered(exchange: io::Result<Exchange>, request: &Request) -> Self {
         let exchange = exchange.unwrap_or_else(|error| panic!("no stream for {request:?}: {error}"));
         assert_eq!(exchange.head.status, 200, "no stream for {request:?}");
         Self::opened(Transport::Http1(exchange)).await

@@ -83,6 +83,11 @@ impl Request {
         self
     }
 
+    /// What is waited for when it has been sent.
+    fn answer(&self) -> String {
+        format!("the answer to {} {}", self.method, self.target)
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/{}\r\n", self.method, self.target, self.version).into_bytes();
         if self.version == "1.1" {
@@ -293,8 +298,7 @@ impl Exchange {
     /// # Panics
     /// If the head is malformed or does not come in time.
     pub async fn start(address: SocketAddr, request: &Request) -> io::Result<Self> {
-        let what = format!("the answer to {} {}", request.method, request.target);
-        within(request.patience, &what, async {
+        within(request.patience, &request.answer(), async {
             let socket = TcpSocket::new_v4()?;
             if let Some(bytes) = request.receive_buffer {
                 socket.set_recv_buffer_size(bytes)?;
@@ -304,6 +308,17 @@ impl Exchange {
             Self::on(socket, BytesMut::new(), request).await
         })
         .await
+    }
+
+    /// The same on a socket that is connected already.
+    ///
+    /// # Errors
+    /// If the connection breaks before the head is complete.
+    ///
+    /// # Panics
+    /// If the head is malformed or does not come in time.
+    pub async fn over(socket: TcpStream, request: &Request) -> io::Result<Self> {
+        within(request.patience, &request.answer(), Self::on(socket, BytesMut::new(), request)).await
     }
 
     /// Sends the request on a connected socket.
@@ -343,6 +358,17 @@ impl Exchange {
         }
         assert!(self.input.is_empty(), "after the body's end comes {:?}", self.input);
         Read::End(Ending::Finished)
+    }
+
+    /// Takes at most so many bytes out of the socket, as a slow reader does, and keeps them for [`Self::read`].
+    ///
+    /// # Errors
+    /// If the server has reset the connection.
+    pub async fn take(&mut self, most: usize) -> io::Result<usize> {
+        let mut taken = vec![0; most];
+        let length = self.socket.read(&mut taken).await?;
+        self.input.extend_from_slice(&taken[..length]);
+        Ok(length)
     }
 
     /// Reads the body to its end.

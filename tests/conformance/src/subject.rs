@@ -55,6 +55,11 @@ impl Subject {
         Self { framework, binary }
     }
 
+    /// The framework's name.
+    pub fn name(self) -> &'static str {
+        self.framework.name()
+    }
+
     /// What the framework can do.
     pub fn can(self) -> Capabilities {
         Capabilities::of(self.framework)
@@ -65,8 +70,16 @@ impl Subject {
     /// # Panics
     /// If it does not say in time where it listens.
     pub async fn start(self, options: &[&str]) -> Playground {
+        self.start_at("127.0.0.1:0", options).await
+    }
+
+    /// The same at another address than the loopback's.
+    ///
+    /// # Panics
+    /// If it does not say in time where it listens.
+    pub async fn start_at(self, listen: &str, options: &[&str]) -> Playground {
         let mut child = Command::new(self.binary)
-            .args(["--framework", self.framework.name(), "--listen", "127.0.0.1:0", "--workers", "2"])
+            .args(["--framework", self.framework.name(), "--listen", listen, "--workers", "2"])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -143,6 +156,15 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         kib.unwrap_or_else(|| panic!("{path} tells no VmRSS")) * 1024
+    }
+
+    /// How many files and sockets it has open.
+    ///
+    /// # Panics
+    /// Where there is no `/proc`.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{path}: {error}")).count()
     }
 }
 

@@ -16,10 +16,10 @@ const HISTORY: u64 = 8 * MIB;
 /// What one stalled connection may hold outside the kernel: a batch of at most 64 KiB that its socket does not
 /// take; what the framework has framed (hyper queues up to 16 buffers, which are 8 KiB each under Rocket; actix has a
 /// write buffer of 32 KiB); and 32 KiB for the connection itself.
-const PER_STALLED: u64 = (64 + 16 * 8 + 32) * 1024;
+pub const PER_STALLED: u64 = (64 + 16 * 8 + 32) * 1024;
 
 /// What the allocator keeps for itself after a history was filled and trimmed over and over.
-const SLACK: u64 = 8 * MIB;
+pub const SLACK: u64 = 8 * MIB;
 
 /// 90 MB to 300 sockets that nobody reads: a healthy reader gets everything, and memory stays bounded.
 ///
