@@ -100,6 +100,13 @@ pub enum DisconnectReason {
     Shutdown(Arc<str>),
 }
 
+impl DisconnectReason {
+    /// Whether nobody comes back to the session of a stream that ends for this reason.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self, Self::Gone | Self::MaxLifetime | Self::Stalled)
+    }
+}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

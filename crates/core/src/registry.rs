@@ -552,11 +552,13 @@ struct Close {
 /// Tells a connection to end; none if there is nothing to tell it.
 fn begin_close(cell: &Cell, closing: &Closing) -> Option<Close> {
     let mut state = cell.inner.lock();
-    let parked = state.is_parked();
-    if state.gone || state.closing.is_some() && !closing.now && !parked {
+    // An end that one may come back from gives way to one that is final.
+    let is_final = state.closing.as_ref().is_some_and(|earlier| earlier.reason.is_final());
+    if state.gone || is_final && !closing.now {
         return None;
     }
-    let earlier = state.closing.take().filter(|_| !parked);
+    let parked = state.is_parked();
+    let earlier = state.closing.take().filter(|_| is_final);
     let begun = earlier.is_none();
     let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
     state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));

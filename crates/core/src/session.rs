@@ -115,9 +115,7 @@ impl CellState {
 
     /// Whether somebody may come back to it: not if the application has ended it, or its identity has.
     fn may_come_back(&self) -> bool {
-        let reason = self.closing.as_ref().map(|closing| &closing.reason);
-        self.session.is_some()
-            && matches!(reason, None | Some(DisconnectReason::MaxLifetime | DisconnectReason::Stalled))
+        self.session.is_some() && self.closing.as_ref().is_none_or(|closing| !closing.reason.is_final())
     }
 }
 
@@ -177,13 +175,15 @@ impl Inner {
             if subscription.is_open() {
                 log.index.unsubscribe(subscription.topic, &cell, subscription.seat);
             }
-            match subscription.origin.without(Origin::REQUEST).filter(|_| subscription.is_open()) {
+            // The groups of a request are that request's, those of the user are known for the user, and what was left is
+            // not come back to.
+            let others = Origin::REQUEST.with(Origin::USER);
+            match subscription.origin.without(others).filter(|_| subscription.is_open()) {
                 Some(origin) => {
                     subscription.origin = origin;
                     subscription.snapshot = 0;
                     subscriptions.push(subscription);
                 }
-                // The groups of a request are that request's; and what was left is not come back to.
                 None => log.index.release(subscription.topic),
             }
         }

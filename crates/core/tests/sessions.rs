@@ -371,6 +371,33 @@ fn a_stream_that_has_lived_long_enough_is_come_back_to() {
 }
 
 #[test]
+fn an_end_that_one_may_come_back_from_gives_way_to_one_that_is_final() {
+    let diary = Diary::default();
+    let hub = hub(|hub| hub.hooks(diary.clone()).resume_window(LONG).max_lifetime(Duration::from_millis(20)));
+    let mut tab = Tab::open(&hub, alice());
+    tab.wait_for("hub:closing");
+    assert_eq!(now(hub.disconnect(Topic::user("alice"), "out")), 1);
+    assert_eq!(now(hub.disconnect(Topic::user("alice"), "again")), 0);
+    tab.cut();
+    assert_eq!((hub.stats().connections, hub.stats().parked), (0, 0));
+    eventually("the hooks", || diary.lines().len() == 4);
+    assert_eq!(diary.lines()[2], format!("disconnected {} out", tab.id));
+    assert_ne!(Tab::open(&hub, alice()).id, tab.id);
+}
+
+#[test]
+fn the_groups_of_a_user_are_come_back_to_as_the_user_joined_them() {
+    let hub = with_sessions(|hub| hub);
+    let mut tab = Tab::open(&hub, alice().group("g"));
+    tab.read_all();
+    send(&hub, Topic::group("g"), "before");
+    now(hub.join_user("alice", "g")).unwrap();
+    send(&hub, Topic::group("g"), "after");
+    tab.cut();
+    assert_eq!(Tab::open(&hub, back(&tab, alice())).data(), ["after"], "this request does not name the group");
+}
+
+#[test]
 fn a_stream_ends_with_its_identity_and_so_does_its_session() {
     let diary = Diary::default();
     let hub = hub(|hub| hub.hooks(diary.clone()).resume_window(LONG));

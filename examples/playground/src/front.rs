@@ -34,7 +34,8 @@ fn run(runtime: Runtime, server: impl Future<Output = Result<(), String>>) -> Re
 }
 
 fn listen(options: &Options) -> Result<std::net::TcpListener, String> {
-    ssehub::listen(options.listen, ListenOptions::default()).map_err(|error| cannot_listen(options, &error))
+    let sockets = ListenOptions::default().user_timeout(Some(options.user_timeout));
+    ssehub::listen(options.listen, sockets).map_err(|error| cannot_listen(options, &error))
 }
 
 fn cannot_listen(options: &Options, error: &io::Error) -> String {

@@ -52,12 +52,27 @@ pub(crate) struct Options {
     /// Larger data is refused with 413.
     #[arg(long, value_name = "N", default_value_t = 1024 * 1024)]
     pub(crate) max_event_bytes: usize,
+    /// Groups that a connection or a user may be in.
+    #[arg(long, value_name = "N", default_value_t = ssehub::DEFAULT_MAX_GROUPS)]
+    max_groups: usize,
+    /// Keys in one topic.
+    #[arg(long, value_name = "N", default_value_t = ssehub::DEFAULT_MAX_KEYS)]
+    max_keys_per_topic: usize,
+    /// Bytes of the newest events of all keys.
+    #[arg(long, value_name = "N", default_value_t = ssehub::DEFAULT_MAX_STATE_BYTES)]
+    max_state_bytes: usize,
+    /// A peer that leaves data unacknowledged for that long is cut off by the kernel; Rocket's sockets are its own.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) user_timeout: Duration,
     /// Ends streams after that long, with jitter.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     max_lifetime: Option<Duration>,
     /// How long a session (?session=) may be resumed; 0 for no sessions.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     resume_window: Duration,
+    /// Connections without a transport, within their window; beyond, the oldest is let go.
+    #[arg(long, value_name = "N", default_value_t = ssehub::DEFAULT_MAX_PARKED)]
+    max_parked: usize,
     /// A stream whose client takes nothing for that long is let go.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     stall_timeout: Duration,
@@ -102,10 +117,7 @@ impl Options {
     }
 
     fn check(&self) -> Result<(), String> {
-        let absent = [
-            ("--redis", self.redis.is_some()),
-            ("--data-dir", self.data_dir.is_some()),
-        ];
+        let absent = [("--redis", self.redis.is_some()), ("--data-dir", self.data_dir.is_some())];
         match absent.into_iter().find(|(_, asked)| *asked) {
             Some((option, _)) => Err(format!("{option} is not available in this build")),
             None => Ok(()),
@@ -132,7 +144,11 @@ impl Options {
             .keep_alive(self.keep_alive)
             .retry(Duration::from_millis(self.retry))
             .resume_window(self.resume_window)
+            .max_parked(self.max_parked)
             .stall_timeout(self.stall_timeout)
+            .max_groups_per_connection(self.max_groups)
+            .max_keys_per_topic(self.max_keys_per_topic)
+            .max_state_bytes(self.max_state_bytes)
             .max_event_bytes(self.max_event_bytes)
             .hooks(hooks);
         if let Some(limit) = self.max_connections {
