@@ -11,6 +11,7 @@ use crate::passed_on::PassedOn;
 
 mod bench;
 mod deploy;
+mod fuzz;
 mod instructions;
 mod passed_on;
 mod soak;
@@ -32,6 +33,8 @@ enum Command {
     Bench(PassedOn),
     /// Restarts the playground under load, on each framework.
     Deploy(PassedOn),
+    /// Throws inputs at the fuzz targets.
+    Fuzz(fuzz::Args),
     /// Counts the instructions of the hub's own steps.
     Instructions(PassedOn),
     /// Puts the playground under mixed load for an hour and watches what it holds.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Deploy(options) => deploy::run(&options),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Instructions(options) => instructions::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Test(args) => test::run(&args),

@@ -48,6 +48,9 @@ fn is_root() -> bool {
 /// The release of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The release of cargo-fuzz whose options are known here.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// The release of the crate `gungraun` in `Cargo.toml`: its runner takes no other.
 const GUNGRAUN: &str = "0.20.0";
 
@@ -57,6 +60,14 @@ const GUNGRAUN: &str = "0.20.0";
 /// It can't be built.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     cargo_tool("cargo-deny", CARGO_DENY)
+}
+
+/// A cargo-fuzz of the right release.
+///
+/// # Errors
+/// It can't be built.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    cargo_tool("cargo-fuzz", CARGO_FUZZ)
 }
 
 /// The program that counts instructions for benchmarks built with gungraun.
