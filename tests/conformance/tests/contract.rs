@@ -133,6 +133,7 @@ ssehub_conformance::conformance! {
         a_session_ends_with_the_stream_that_is_ended,
         ending_one_connection_ends_no_other_session,
         a_stream_that_does_not_hear_of_its_end_cannot_be_taken_over,
+        a_stream_that_has_lived_long_enough_can_still_be_ended,
         a_user_that_was_logged_out_may_come_back,
     }
     sessions {

@@ -138,6 +138,25 @@ pub async fn a_stream_that_does_not_hear_of_its_end_cannot_be_taken_over(subject
     assert_eq!(stream.connection(), new, "and the session goes on");
 }
 
+/// Nor can one whose lifetime was over before: that alone it could have come back from.
+pub async fn a_stream_that_has_lived_long_enough_can_still_be_ended(subject: Subject) {
+    let hub = subject.start(&[QUIET, &["--max-lifetime", "0.6"]].concat()).await;
+    let deaf = hub.open_by(&events(ALICE).receive_buffer(4096)).await;
+    let id = deaf.connection();
+    hub.join("news", &id).await;
+    hub.publish("user:alice", 256, 65_536).await;
+    // Each of these lives for at least 80 % of the lifetime.
+    for _ in 0..2 {
+        closing(&mut hub.open(&[]).await).await;
+    }
+    assert_eq!(hub.disconnect("user:alice").await, 1);
+    let stream = hub.open(ALICE).await;
+    assert_ne!(stream.connection(), id);
+    assert_eq!(hub.connection(&stream.connection()).await["groups"], json!([]));
+    deaf.reset();
+    assert_eq!(hub.until_hook("disconnected", &id).await["reason"], "disconnected");
+}
+
 /// A user who was logged out is no stranger: whoever the application lets in again begins anew, and gets what is sent.
 pub async fn a_user_that_was_logged_out_may_come_back(subject: Subject) {
     let hub = subject.start(SESSIONS).await;

@@ -17,7 +17,7 @@ use crate::{
     playground::{Pair, Playground, events, query},
     sse::Block,
     subject::Subject,
-    wait::{PATIENCE, within},
+    wait::{PATIENCE, until, within},
 };
 
 /// Far longer than a framework takes that notices at once.
@@ -102,6 +102,7 @@ pub async fn the_late_clean_up_of_the_old_transport_touches_nothing(subject: Sub
     for way in [Leaving::ReadsOn, Leaving::Fin, Leaving::Reset, Leaving::ReadsOn] {
         // 16 MB are more than any socket holds. The new stream wants none of it, and begins at the head.
         hub.publish(&format!("connection:{id}"), 256, 65_536).await;
+        let descriptors = hub.process().descriptors();
         let mut new = hub.open_by(&request).await;
         assert_eq!(new.connection(), id, "{way:?}");
         match way {
@@ -115,6 +116,11 @@ pub async fn the_late_clean_up_of_the_old_transport_touches_nothing(subject: Sub
             Leaving::Fin => old.fin().await,
             Leaving::Reset => old.reset(),
         }
+        until(PATIENCE, "the server to close the old socket", async || match hub.process().descriptors() {
+            open if open <= descriptors => Ok(()),
+            open => Err(open),
+        })
+        .await;
         hub.send_to("group:news", "live").await;
         assert_eq!(hub.texts_seen_by(&mut new).await, ["live"], "{way:?}");
         assert_unmoved(&hub, &id, 0).await;
