@@ -24,7 +24,7 @@ pub enum Refusal {
     /// As many streams may come back as the site remembers.
     #[error("the site remembers {} streams, which is the most; try again later", site::MAX_STREAMS)]
     TooManyStreams,
-    /// No such route, or not with this method.
+    /// No such route.
     #[error("there is nothing here; the page is at /")]
     NothingHere,
     /// The framework could not make sense of the request.
