@@ -48,7 +48,7 @@ const DOORS: usize = 64;
 const OPEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Events flow for so long before the signal, and again when all are back.
-const UNDER_LOAD: Duration = Duration::from_secs(1);
+const UNDER_LOAD: Duration = Duration::from_secs(2);
 
 /// How long the old process may take to end.
 const EXIT_WITHIN: Duration = Duration::from_secs(20);

@@ -118,7 +118,10 @@ impl Tally {
         *self.faults.lock().entry(fault).or_default() += count;
         let mut told = self.told.lock();
         if told.len() < TOLD {
-            told.push(format!("{fault}: {}", what()));
+            let what = format!("{fault}: {}", what());
+            // Not only in the end, which may be far.
+            eprintln!("{what}");
+            told.push(what);
         }
     }
 

@@ -34,14 +34,14 @@ pub(crate) struct Track {
     low: u64,
     /// and none after this one.
     high: u64,
-    /// From this one on, none is this reader's.
-    end: u64,
+    /// From this one on, none is this reader's any more.
+    end: Option<u64>,
 }
 
 impl Track {
     /// One that begins while the sending of `sent` events has been answered and that of `begun` has begun.
     pub(crate) fn new(kind: Kind, sent: u64, begun: u64) -> Self {
-        Self { kind, low: sent, high: begun, end: u64::MAX }
+        Self { kind, low: sent, high: begun, end: None }
     }
 
     /// Takes the event `number`; `told` when it tells a state, as events without an id do: the newest may come again then.
@@ -54,7 +54,7 @@ impl Track {
         self.low = self.low.max(number + 1);
         self.high = self.low;
         match self.kind {
-            _ if number >= self.end => Err(Flaw::TooLate),
+            _ if self.end.is_some_and(|end| number >= end) => Err(Flaw::TooLate),
             Kind::Every if lost > 0 => Err(Flaw::Lost(lost)),
             _ => Ok(()),
         }
@@ -77,7 +77,7 @@ impl Track {
 
     /// What is sent from now on is none of this reader's.
     pub(crate) fn ends(&mut self, begun: u64) {
-        self.end = begun;
+        self.end = Some(begun);
     }
 
     pub(crate) fn kind(&self) -> Kind {
