@@ -8,6 +8,7 @@ use ssehub_playground::{Offline, Reply};
 use crate::encoding::text;
 use crate::reader::{Reader, now};
 use crate::reply::{check_answer, check_refusal};
+use crate::script::to_the_end;
 
 /// The largest data that is taken.
 const MAX_EVENT_BYTES: usize = 64;
@@ -48,6 +49,7 @@ pub fn api(data: &[u8]) {
 
 #[derive(Arbitrary, Debug)]
 struct Script<'a> {
+    #[arbitrary(with = to_the_end)]
     asks: Vec<Ask<'a>>,
 }
 

@@ -11,9 +11,6 @@ use crate::encoding::{encode_query, encode_segment};
 use crate::reader::{Reader, as_read, now};
 use crate::reply::{check_answer, check_refusal};
 
-/// More than a test of an audience needs.
-const MAX_TABS: usize = 4;
-
 /// See the [crate].
 pub fn audience(data: &[u8]) {
     if let Ok(script) = Script::arbitrary_take_rest(Unstructured::new(data)) {
@@ -25,10 +22,10 @@ pub fn audience(data: &[u8]) {
 struct Script<'a> {
     style: u8,
     names: [&'a str; 3],
-    tabs: Vec<Who>,
-    joins: Vec<(u8, u8)>,
-    to: Vec<Target<'a>>,
-    except: Vec<Target<'a>>,
+    tabs: [Option<Who>; 3],
+    joins: [Option<(u8, u8)>; 2],
+    to: [Option<Target<'a>>; 3],
+    except: [Option<Target<'a>>; 2],
     disconnect: Target<'a>,
     data: &'a str,
 }
@@ -85,7 +82,7 @@ impl<'a> World<'a> {
     fn new(script: &'a Script<'a>) -> Self {
         let playground = Offline::new(Hub::new(), 1 << 20);
         let mut world = Self { script, playground, tabs: Vec::new() };
-        for who in script.tabs.iter().take(MAX_TABS) {
+        for who in script.tabs.iter().flatten() {
             let (user, groups) = (who.user.map(|name| world.name(name)), who.groups.iter().flatten());
             let groups: BTreeSet<&str> = groups.map(|name| world.name(*name)).collect();
             let user_pair = user.map(|user| format!("user={}&", encode_query(user, script.style)));
@@ -111,7 +108,7 @@ impl<'a> World<'a> {
     }
 
     fn target(&self, target: Target<'_>) -> String {
-        let tab = |number: u8| self.tabs.get(usize::from(number) % MAX_TABS);
+        let tab = |number: u8| self.tabs.get(usize::from(number) % self.script.tabs.len());
         match target {
             Target::All => "all".to_owned(),
             Target::User(name) => format!("user:{}", self.name(name)),
@@ -123,7 +120,7 @@ impl<'a> World<'a> {
 
     fn run(mut self) {
         let script = self.script;
-        for (tab, name) in &script.joins {
+        for (tab, name) in script.joins.iter().flatten() {
             self.join(usize::from(*tab), self.name(*name));
         }
         for name in script.names {
@@ -172,8 +169,9 @@ impl<'a> World<'a> {
     }
 
     fn send(&mut self) {
-        let targets =
-            |targets: &[Target<'_>]| -> Vec<String> { targets.iter().map(|target| self.target(*target)).collect() };
+        let targets = |targets: &[Option<Target<'_>>]| -> Vec<String> {
+            targets.iter().flatten().map(|target| self.target(*target)).collect()
+        };
         let (to, except) = (targets(&self.script.to), targets(&self.script.except));
         let pair = |name: &str, target: &String| format!("{name}={}&", encode_query(target, self.script.style));
         let to_pairs = to.iter().map(|target| pair("to", target));

@@ -12,6 +12,7 @@ use ssehub::{Audience, ConnectRequest, Event, EventId, History, Hub, LogName, Re
 use ssehub_conformance::sse::Block;
 
 use crate::reader::{Reader, as_read};
+use crate::script::to_the_end;
 use tail::{Gate, Press, Script};
 
 /// Nothing is too old while a test runs.
@@ -39,6 +40,7 @@ struct Story<'a> {
     start: Option<(Place, Place)>,
     /// From which entry that the hub took in a client resumes that comes at the end.
     resumes_from: u8,
+    #[arbitrary(with = to_the_end)]
     entries: Vec<Entry<'a>>,
 }
 

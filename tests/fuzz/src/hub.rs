@@ -4,11 +4,13 @@
 //!
 //! No time passes here: windows, lifetimes and stalls are for tests that have a clock.
 
+mod checks;
 mod life;
 mod world;
 
 use arbitrary::{Arbitrary, Unstructured};
 
+use crate::script::to_the_end;
 use world::World;
 
 /// How many there are of each, few enough that they meet.
@@ -29,6 +31,7 @@ pub fn hub(data: &[u8]) {
 struct Script<'a> {
     /// Whether few connections are allowed.
     has_limits: bool,
+    #[arbitrary(with = to_the_end)]
     acts: Vec<Act<'a>>,
 }
 

@@ -22,6 +22,7 @@ mod last_event_id;
 mod query;
 mod reader;
 mod reply;
+mod script;
 mod wire;
 
 pub use accept::accept;

@@ -9,6 +9,7 @@ use ssehub_playground::{Offline, Reply};
 
 use crate::encoding::{encode_query, pairs, text};
 use crate::reply::check_refusal;
+use crate::script::to_the_end;
 
 thread_local! {
     static PLAYGROUND: Offline = Offline::new(Hub::new(), 1024);
@@ -98,6 +99,7 @@ struct Values<'a> {
     user: Option<&'a str>,
     snapshot: Option<bool>,
     id: Option<&'a str>,
+    #[arbitrary(with = to_the_end)]
     groups: Vec<&'a str>,
 }
 

@@ -8,6 +8,7 @@ use ssehub::{ConnectRequest, Event, EventErrorKind, History, Hub, MAX_EVENT_NAME
 use ssehub_conformance::sse::Block;
 
 use crate::reader::{Reader, as_read, check_foreign, now};
+use crate::script::to_the_end;
 
 /// The largest data that is taken.
 const MAX_EVENT_BYTES: usize = 1000;
@@ -36,6 +37,7 @@ struct Script<'a> {
     read_each: bool,
     /// Why the stream is ended.
     farewell: &'a str,
+    #[arbitrary(with = to_the_end)]
     events: Vec<Sent<'a>>,
 }
 
