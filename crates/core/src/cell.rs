@@ -162,11 +162,6 @@ impl CellState {
         self.expires_ms.map_or(u64::MAX, NonZeroU64::get)
     }
 
-    /// When whom it belongs to is no longer vouched for; the end of time where nobody has said.
-    pub(crate) fn identity_expires_ms(&self) -> u64 {
-        if self.identity_expires { self.expires_ms() } else { u64::MAX }
-    }
-
     /// Whether the transport has taken nothing for so long though there was something to take. Sees to it that the next
     /// look can tell.
     pub(crate) fn is_stalled(&mut self, now_ms: u64, timeout_ms: u64) -> bool {

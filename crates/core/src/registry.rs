@@ -87,7 +87,7 @@ impl Inner {
                 superseded = inherited.give_to(&mut log, &cell, &mut state);
             }
             self.enter(&mut log, &cell, &mut state, &request, is_known);
-            self.begin_session(&cell, &mut state, &request);
+            self.begin_session(&cell, &mut state, &request, now_ms);
             self.start_clocks(&cell, &mut state, now_ms, lifetime);
             // The place of whom it follows is its own now.
             if let Some(place) = place.filter(|_| !is_known) {
@@ -198,22 +198,23 @@ impl Inner {
     /// already, or what was the reason is one no longer.
     fn let_go(&self, cell: &Arc<Cell>, still: impl FnOnce(&mut CellState) -> bool) {
         // Dropped when nothing is locked.
-        let (mut _left, mut _waker) = (None, None);
-        let mut crowded = None;
-        {
-            let mut log = self.log.write();
-            let mut state = cell.inner.lock();
-            if state.is_over() || !still(&mut state) {
-                return;
-            }
-            if self.may_park(&state) {
-                (_waker, crowded) = self.park(cell, &mut state);
-            } else {
-                _left = Some(self.remove(&mut log, cell, &mut state));
-            }
+        let (mut _left, mut _driven_out, mut _waker) = (None, None, None);
+        let mut log = self.log.write();
+        let mut state = cell.inner.lock();
+        if state.is_over() || !still(&mut state) {
+            return;
         }
+        if !self.may_park(&state) {
+            _left = Some(self.remove(&mut log, cell, &mut state));
+            return;
+        }
+        let crowded;
+        (_waker, crowded) = self.park(cell, &mut state);
+        drop(state);
+        // There and then: the next one that is parked would find the same.
         if let Some(crowded) = crowded {
-            self.end_parked(&crowded);
+            let mut state = crowded.inner.lock();
+            _driven_out = Some(self.remove(&mut log, &crowded, &mut state));
         }
     }
 

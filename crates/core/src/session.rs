@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::SystemTime;
 
 use crate::cell::{Cell, CellState, Closing, JoinSnapshots, Origin, Subscription};
 use crate::clock::millis;
@@ -35,6 +36,8 @@ type Key = (Option<Arc<str>>, Arc<str>);
 #[derive(Debug)]
 pub(crate) struct Session {
     name: Arc<str>,
+    /// Until when its identity is vouched for.
+    expires_ms: u64,
     /// There once its transport is gone.
     parked: Option<Parked>,
     /// Snapshots of joined groups that were read, of which nobody knows whether the client has got them.
@@ -140,10 +143,15 @@ impl Inner {
     }
 
     /// Makes a new connection that of its session.
-    pub(crate) fn begin_session(&self, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest) {
+    pub(crate) fn begin_session(&self, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest, now_ms: u64) {
         let Some(name) = &request.session else { return };
-        let session = Session { name: Arc::clone(name), parked: None, unproven: JoinSnapshots::default() };
-        state.session = Some(Box::new(session));
+        let left = request.expires.map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
+        state.session = Some(Box::new(Session {
+            name: Arc::clone(name),
+            expires_ms: left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left))),
+            parked: None,
+            unproven: JoinSnapshots::default(),
+        }));
         if let Some(key) = key(cell.user.as_ref(), Some(name)) {
             self.sessions.lock().cells.insert(key, Arc::clone(cell));
         }
@@ -210,7 +218,7 @@ impl Inner {
     pub(crate) fn park(&self, cell: &Arc<Cell>, state: &mut CellState) -> (Option<Waker>, Option<Arc<Cell>>) {
         let waker = self.quiet(state);
         let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
-        let until_ms = until_ms.min(state.identity_expires_ms());
+        let until_ms = state.session.as_ref().map_or(until_ms, |session| until_ms.min(session.expires_ms));
         state.timer = Some(self.timer.set(until_ms, Task::Connection(Arc::clone(cell))));
         let mut sessions = self.sessions.lock();
         sessions.last += 1;

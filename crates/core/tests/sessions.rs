@@ -421,6 +421,30 @@ fn a_stream_ends_with_its_identity_and_so_does_its_session() {
 }
 
 #[test]
+fn a_parked_connection_does_not_outlive_its_identity_whatever_ended_its_stream() {
+    let hub = with_sessions(|hub| hub.max_lifetime(Duration::from_millis(10)));
+    let mut tab = Tab::open(&hub, alice_until(SystemTime::now() + Duration::from_millis(200)));
+    tab.wait_for("hub:closing");
+    tab.cut();
+    assert_eq!(hub.stats().parked, 1);
+    eventually("the identity to expire", || hub.stats().connections == 0);
+}
+
+#[test]
+fn so_many_are_parked_and_no_more_also_when_many_go_at_once() {
+    let hub = with_sessions(|hub| hub.max_parked(10));
+    let tabs: Vec<_> = (0..400).map(|n| Tab::open(&hub, ConnectRequest::new().session(format!("{n:030}")))).collect();
+    std::thread::scope(|scope| {
+        let mut tabs = tabs.into_iter();
+        for _ in 0..4 {
+            let some: Vec<_> = tabs.by_ref().take(100).collect();
+            scope.spawn(|| some.into_iter().for_each(drop));
+        }
+    });
+    assert_eq!((hub.stats().connections, hub.stats().parked), (10, 10));
+}
+
+#[test]
 fn a_lifetime_that_ends_first_is_no_expiry() {
     let hub = with_sessions(|hub| hub.max_lifetime(Duration::from_millis(20)));
     let mut tab = Tab::open(&hub, alice_until(SystemTime::now() + LONG));
