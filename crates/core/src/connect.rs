@@ -125,8 +125,12 @@ impl ConnectRequest {
     /// Whoever comes back with it as the same user, within
     /// [`HubBuilder::resume_window`](crate::HubBuilder::resume_window) or while the server still believes in the
     /// transport before, takes over its connection: the id, and the groups it has [joined](crate::Hub::join). Hooks and
-    /// presence see no flap. For another user the name is another session. Where the window is zero, as it is by
-    /// default, the name is ignored.
+    /// presence see no flap. For another user the name is another session; without a user, the name is all there is, and
+    /// whoever has it has the session, so put nobody you don't know into a private group. Where the window is zero, as it
+    /// is by default, the name is ignored.
+    ///
+    /// The page draws a name for each time it is loaded, and keeps it in memory: two tabs with one name take the
+    /// connection from each other. The transport that has lost it is told by `hub:closing` with the reason `superseded`.
     pub fn session(mut self, name: impl AsRef<str>) -> Self {
         self.session = Some(name.as_ref().into());
         self
