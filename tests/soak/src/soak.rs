@@ -14,8 +14,9 @@ use tokio::{
 pub use self::{options::Options, report::Report, tally::Fault};
 use self::{
     publish::publish,
-    reader::{Reader, Shared},
+    reader::Reader,
     sample::{Gauges, Observer, Sample},
+    shared::Shared,
     world::World,
 };
 use crate::{
@@ -23,12 +24,14 @@ use crate::{
     wait::until,
 };
 
+mod account;
 mod acts;
 mod options;
 mod publish;
 mod reader;
 mod report;
 mod sample;
+mod shared;
 mod tally;
 mod track;
 mod world;

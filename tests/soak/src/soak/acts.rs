@@ -1,7 +1,7 @@
 //! What readers do beside reading, at random: they are lost and come back, join and leave, stall, are kicked, and open a
 //! stream before the server knows that the last one is gone.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rand::RngExt as _;
@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::{
     reader::{Expected, Reader},
-    tally::{Fault, Presence},
-    track::{Kind, Track},
+    tally::Presence,
+    track::Kind,
     world::{follows_feed, room_name},
 };
 
@@ -25,7 +25,7 @@ const MOST_JOINED: usize = 3;
 impl Reader {
     /// Does one of the things that readers do.
     pub(super) async fn act(&mut self) -> Result<()> {
-        self.may_miss = false;
+        self.account.may_miss(false);
         if follows_feed(self.number) && self.random.random_bool(0.5) {
             return self.stall().await;
         }
@@ -74,7 +74,7 @@ impl Reader {
         let time = late + self.up_to(late);
         self.shared.pause(time).await;
         self.acts().await;
-        self.may_miss = true;
+        self.account.may_miss(true);
         // Whoever is called to settle comes back earlier.
         let early = self.shared.settle.is_cancelled();
         self.resume(if early { Expected::Either } else { Expected::Other }).await
@@ -89,16 +89,9 @@ impl Reader {
         }
         self.shared.tally.did("joined a room");
         self.acts().await;
-        let shared = Arc::clone(&self.shared);
-        let mut sent = Vec::new();
-        for number in shared.world.sequences_of_room(room) {
-            let sequence = shared.world.sequence(number).context("there is no such sequence")?;
-            sent.push((number, sequence.kind, sequence.sent()));
-        }
+        let sent = self.shared.world.sent(self.shared.world.sequences_of_room(room));
         self.shared.call(Request::new("POST", self.seat_in(room)), 204).await?;
-        for (number, kind, sent) in sent {
-            self.tracks.insert(number, Track::new(kind, sent, self.begun(number)));
-        }
+        self.account.opens(sent);
         self.joined.push(room);
         Ok(())
     }
@@ -109,29 +102,18 @@ impl Reader {
         self.shared.tally.did("left a room");
         self.acts().await;
         let room = self.joined.swap_remove(nth);
-        let shared = Arc::clone(&self.shared);
-        let numbers = shared.world.sequences_of_room(room);
-        let sent = numbers.map(|number| shared.world.sequence(number).map_or(0, |sequence| sequence.sent()));
+        let sequences = self.shared.world.sequences_of_room(room);
+        let sent = self.shared.world.sent(sequences);
         self.shared.call(Request::new("DELETE", self.seat_in(room)), 204).await?;
-        for number in numbers {
-            let begun = self.begun(number);
-            if let Some(track) = self.tracks.get_mut(&number) {
-                track.ends(begun);
-            }
-        }
+        self.account.ends(&sequences);
         let streams = self.streams;
         // What other sequences owe is checked by each next event of theirs.
         self.fence(&[]).await?;
         // The next stream of a session knows nothing of the rooms that were left before.
-        let is_owed = streams == self.streams;
-        for (number, sent) in numbers.into_iter().zip(sent) {
-            let missing = self.tracks.get(&number).map_or(0, |track| track.missing(sent));
-            if is_owed && missing > 0 {
-                self.fault(Fault::Lost, missing, || format!("before it left, of {sent} events of sequence {number}"));
-                self.fault(Fault::SilentGap, 1, || format!("before it left, of sequence {number}"));
-            }
+        if streams == self.streams {
+            self.account.check(&sent);
         }
-        self.forget_room(room);
+        self.account.closes(&sequences);
         Ok(())
     }
 

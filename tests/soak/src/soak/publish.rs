@@ -7,7 +7,7 @@ use ssehub_conformance::http1::{Client, Request};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    reader::Shared,
+    shared::Shared,
     tally::{Fault, now},
     world::Publisher,
 };

@@ -1,87 +1,38 @@
-//! One reader: its stream, what it holds, and the check of each event that comes.
+//! One reader: its session, its streams one after the other, and what it does when one ends.
 //!
 //! It behaves as a page does that names a session: it comes back with its last id, and expects to be who it was. What
 //! it does to its stream meanwhile is in [`acts`](super::acts).
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::Value;
 use ssehub_conformance::{
     client::Stream,
-    http1::{Ending, Request, Response},
+    http1::{Ending, Request},
     playground::{Pair, events, query},
-    sse::{Block, Position},
+    sse::Block,
     wait::PATIENCE,
 };
 use tokio::{
-    sync::{OwnedRwLockReadGuard, RwLock, Semaphore},
+    sync::OwnedRwLockReadGuard,
     time::{Instant, sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    options::Plan,
-    tally::{Fault, Presence, Tally, now},
-    track::{Flaw, Kind, Track},
-    world::{World, follows_feed, room_name, user_of, watches_prices},
+    account::{Account, FENCE},
+    shared::Shared,
+    tally::{Fault, Presence},
+    track::Kind,
+    world::{follows_feed, room_name, user_of, watches_prices},
 };
-use crate::api;
-
-/// So many requests are under way at a time.
-const DOORS: usize = 64;
 
 /// A reader that was refused or cut begins anew after that long.
 const AFTER_A_FAULT: Duration = Duration::from_secs(1);
 
 /// The receive buffer of who follows the feed: a reader that stops reading is felt at once.
 const SMALL_BUFFER: u32 = 4096;
-
-/// What all readers and publishers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) address: SocketAddr,
-    pub(crate) plan: Plan,
-    pub(crate) world: World,
-    pub(crate) tally: Tally,
-    /// Read by whoever is just changing what the server's gauges show; written by whoever compares them.
-    pub(crate) acting: Arc<RwLock<()>>,
-    /// Publishers are to stop.
-    pub(crate) quiet: CancellationToken,
-    /// Readers are to see that they have everything, and leave.
-    pub(crate) settle: CancellationToken,
-    doors: Semaphore,
-}
-
-impl Shared {
-    pub(crate) fn new(address: SocketAddr, plan: Plan, world: World) -> Result<Self> {
-        Ok(Self {
-            address,
-            plan,
-            world,
-            tally: Tally::new()?,
-            acting: Arc::default(),
-            quiet: CancellationToken::new(),
-            settle: CancellationToken::new(),
-            doors: Semaphore::new(DOORS),
-        })
-    }
-
-    /// A request to the server's API.
-    pub(super) async fn call(&self, request: Request, status: u16) -> Result<Response> {
-        let _door = self.doors.acquire().await?;
-        api::call(self.address, request, status).await
-    }
-
-    /// Waits for so long, or until everybody is to settle.
-    pub(super) async fn pause(&self, time: Duration) {
-        tokio::select! {
-            () = self.settle.cancelled() => {}
-            () = sleep(time) => {}
-        }
-    }
-}
 
 /// Who a reader has to be when it comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,21 +65,14 @@ pub(crate) struct Reader {
     session: String,
     pub(super) stream: Option<Stream>,
     pub(super) connection: String,
-    /// The last id, as a browser holds it.
-    held: String,
-    place: (u64, u64),
-    pub(super) tracks: BTreeMap<usize, Track>,
+    pub(super) account: Account,
     /// Rooms that it has joined beside its own.
     pub(super) joined: Vec<usize>,
     /// Streams so far.
     pub(super) streams: u64,
     fences: u64,
     fence: Option<String>,
-    /// Events made since then have found it reading.
-    pub(super) reading_since: u64,
     excuse: Excuse,
-    /// Whether it was away for longer than is retained.
-    pub(super) may_miss: bool,
     acting: Option<OwnedRwLockReadGuard<()>>,
 }
 
@@ -136,6 +80,7 @@ impl Reader {
     pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Self {
         let random = StdRng::seed_from_u64(shared.plan.seed.rotate_left(32) ^ number as u64);
         Self {
+            account: Account::new(Arc::clone(&shared), number),
             shared,
             number,
             random,
@@ -143,16 +88,11 @@ impl Reader {
             session: String::new(),
             stream: None,
             connection: String::new(),
-            held: String::new(),
-            place: (0, 0),
-            tracks: BTreeMap::new(),
             joined: Vec::new(),
             streams: 0,
             fences: 0,
             fence: None,
-            reading_since: u64::MAX,
             excuse: Excuse::None,
-            may_miss: false,
             acting: None,
         }
     }
@@ -160,7 +100,7 @@ impl Reader {
     /// Reads and acts until everybody is to settle; begins anew after a fault.
     pub(crate) async fn run(mut self) {
         while let Err(error) = self.live().await {
-            self.fault(Fault::Answer, 1, || format!("{error:#}"));
+            self.account.fault(Fault::Answer, 1, || format!("{error:#}"));
             self.stream = None;
             self.moves(Presence::Abandoned);
             self.done();
@@ -188,19 +128,11 @@ impl Reader {
     pub(super) async fn begin(&mut self) -> Result<()> {
         self.acts().await;
         self.session = format!("{:032x}", self.random.random::<u128>());
-        self.held.clear();
-        self.place = (0, 0);
-        self.tracks.clear();
+        self.account = Account::new(Arc::clone(&self.shared), self.number);
         self.joined.clear();
-        let mut sent = Vec::new();
-        for number in self.shared.world.sequences_of(self.number) {
-            let sequence = self.shared.world.sequence(number).context("there is no such sequence")?;
-            sent.push((number, sequence.kind, sequence.sent()));
-        }
+        let sent = self.shared.world.sent(self.shared.world.sequences_of(self.number));
         self.connection = self.open().await?;
-        for (number, kind, sent) in sent {
-            self.tracks.insert(number, Track::new(kind, sent, self.begun(number)));
-        }
+        self.account.opens(sent);
         self.moves(Presence::Open);
         self.done();
         Ok(())
@@ -209,20 +141,24 @@ impl Reader {
     /// Opens the next stream of the session, where the last one ended.
     pub(super) async fn resume(&mut self, expected: Expected) -> Result<()> {
         // Who is cut before the end of the snapshot that it began with holds no id, and begins at the head again.
-        let blind = self.held.is_empty();
+        let blind = self.account.held().is_empty();
         let connection = self.open().await?;
         if blind {
-            self.may_jump();
+            self.account.may_jump();
         }
         let same = connection == self.connection;
         match expected {
-            Expected::Same if !same => self.fault(Fault::Session, 1, || "came back as somebody else".to_owned()),
-            Expected::Other if same => self.fault(Fault::Session, 1, || "a session outlived its end".to_owned()),
+            Expected::Same if !same => {
+                self.account.fault(Fault::Session, 1, || "came back as somebody else".to_owned())
+            }
+            Expected::Other if same => {
+                self.account.fault(Fault::Session, 1, || "a session outlived its end".to_owned())
+            }
             _ => {}
         }
         if !same {
             for room in std::mem::take(&mut self.joined) {
-                self.forget_room(room);
+                self.account.closes(&self.shared.world.sequences_of_room(room));
             }
         }
         self.connection = connection;
@@ -233,7 +169,7 @@ impl Reader {
     /// Opens a stream, reads its first block and tells its connection.
     async fn open(&mut self) -> Result<String> {
         let shared = Arc::clone(&self.shared);
-        let _door = shared.doors.acquire().await?;
+        let _door = shared.door().await?;
         self.excuse = Excuse::None;
         let opened = Stream::try_open(shared.address, &self.request()).await.context("a stream could not be opened")?;
         let mut stream = match opened {
@@ -246,10 +182,10 @@ impl Reader {
         ensure!(first.name() == "hub:connected", "a stream opens with {first:?}");
         let data: Value = serde_json::from_str(first.text()).context("hub:connected carries no JSON")?;
         let connection = data.get("connection").and_then(Value::as_str).context("hub:connected tells no connection")?;
-        self.hold(&first);
+        self.account.hold(&first);
+        self.account.reads();
         self.stream = Some(stream);
         self.streams += 1;
-        self.reading_since = now();
         Ok(connection.to_owned())
     }
 
@@ -266,7 +202,10 @@ impl Reader {
         if follows_feed(self.number) {
             request = request.receive_buffer(SMALL_BUFFER);
         }
-        if self.held.is_empty() { request } else { request.header("last-event-id", self.held.as_str()) }
+        match self.account.held() {
+            "" => request,
+            held => request.header("last-event-id", held),
+        }
     }
 
     /// Reads until `deadline`, over as many streams as that takes; true if everybody is to settle.
@@ -305,64 +244,11 @@ impl Reader {
 
     /// Takes a block.
     pub(super) fn take(&mut self, block: &Block) {
-        self.hold(block);
+        self.account.take(block);
         match block.name() {
-            "hub:gap" => {
-                self.shared.tally.did("gap told");
-                if !self.may_miss {
-                    self.fault(Fault::NeedlessGap, 1, || block.text().to_owned());
-                }
-                self.may_jump();
-            }
             "hub:closing" => self.excuse = Excuse::Closing,
-            "fence" => self.fence = Some(block.text().to_owned()),
-            _ if block.is_event() => self.event(block),
+            FENCE => self.fence = Some(block.text().to_owned()),
             _ => {}
-        }
-    }
-
-    /// Remembers the id of a block, which only ever rises.
-    fn hold(&mut self, block: &Block) {
-        let Some(id) = &block.id else { return };
-        let place = Position::parse(id).map_or((0, 0), |position| position.place);
-        let is_new = block.is_event() && !block.name().starts_with("hub:");
-        if place < self.place || is_new && place == self.place {
-            let before = self.place;
-            self.fault(Fault::Order, 1, || format!("{id} after {before:?}: {}", block.name()));
-        }
-        self.place = place;
-        self.held.clone_from(id);
-    }
-
-    /// Checks an event of a sequence: `SEQUENCE NUMBER NANOSECONDS …`.
-    fn event(&mut self, block: &Block) {
-        let mut words = block.text().split(' ').map(str::parse::<u64>);
-        let (Some(Ok(sequence)), Some(Ok(number)), Some(Ok(made))) = (words.next(), words.next(), words.next()) else {
-            return self.fault(Fault::Answer, 1, || format!("an event that nobody sent: {:?}", block.text()));
-        };
-        let is_live = block.id.is_some() && made >= self.reading_since;
-        self.shared.tally.count_delivered(is_live.then(|| now().saturating_sub(made)));
-        let track = usize::try_from(sequence).ok().and_then(|sequence| self.tracks.get_mut(&sequence));
-        let Some(track) = track else {
-            return self.fault(Fault::Privacy, 1, || format!("number {number} of sequence {sequence}"));
-        };
-        let before = *track;
-        let Err(flaw) = track.take(number, block.id.is_none()) else { return };
-        let what = || format!("number {number} of sequence {sequence}, id {:?}, for {before:?}", block.id);
-        match flaw {
-            Flaw::Again => self.fault(Fault::Duplicate, 1, what),
-            Flaw::TooLate => self.fault(Fault::Privacy, 1, what),
-            Flaw::Lost(events) => {
-                self.fault(Fault::Lost, events, what);
-                self.fault(Fault::SilentGap, 1, what);
-            }
-        }
-    }
-
-    /// What was sent until now may be missing, and that is no silent gap.
-    fn may_jump(&mut self) {
-        for (number, track) in &mut self.tracks {
-            track.may_jump(self.shared.world.sequence(*number).map_or(0, |sequence| sequence.begun()));
         }
     }
 
@@ -371,16 +257,11 @@ impl Reader {
     /// While publishers are at work, an event of a key may give way to one that comes after the fence: then `kinds` has to
     /// leave them out.
     pub(super) async fn fence(&mut self, kinds: &[Kind]) -> Result<()> {
-        let owed: Vec<(usize, u64)> = self
-            .tracks
-            .iter()
-            .filter(|(_, track)| kinds.contains(&track.kind()))
-            .filter_map(|(number, _)| Some((*number, self.shared.world.sequence(*number)?.sent())))
-            .collect();
+        let sent = self.account.sent(kinds);
         self.fences += 1;
         let token = self.fences.to_string();
         let to = format!("connection:{}", self.connection);
-        let target = format!("/send{}", query(&[("to", &to), ("event", "fence")]));
+        let target = format!("/send{}", query(&[("to", &to), ("event", FENCE)]));
         self.shared.call(Request::new("POST", target).body(token.clone()), 200).await?;
         let deadline = Instant::now() + PATIENCE;
         while self.fence.as_ref() != Some(&token) {
@@ -388,16 +269,7 @@ impl Reader {
             let next = tokio::time::timeout_at(deadline, stream.next()).await.context("a fence did not come")?;
             self.take_or_return(next).await?;
         }
-        for (number, sent) in owed {
-            let Some(track) = self.tracks.get(&number) else { continue };
-            let missing = track.missing(sent);
-            if missing > 0 {
-                let track = *track;
-                let what = || format!("at a fence, of {sent} events of sequence {number}: {track:?}");
-                self.fault(Fault::Lost, missing, what);
-                self.fault(Fault::SilentGap, 1, what);
-            }
-        }
+        self.account.check(&sent);
         Ok(())
     }
 
@@ -433,7 +305,7 @@ impl Reader {
     /// Does not read: the server may end its stream.
     pub(super) fn stalls(&mut self) {
         self.excuse = Excuse::Stalled;
-        self.reading_since = u64::MAX;
+        self.account.reads_nothing();
     }
 
     /// Has read everything there was, after it had stalled.
@@ -441,7 +313,7 @@ impl Reader {
         if self.excuse == Excuse::Stalled {
             self.excuse = Excuse::None;
         }
-        self.reading_since = now();
+        self.account.reads();
     }
 
     /// Whether the server has said that it ends the stream.
@@ -452,21 +324,5 @@ impl Reader {
     pub(super) fn moves(&mut self, to: Presence) {
         self.shared.tally.moves(self.presence, to);
         self.presence = to;
-    }
-
-    /// How many events of a sequence have begun to be sent.
-    pub(super) fn begun(&self, number: usize) -> u64 {
-        self.shared.world.sequence(number).map_or(0, |sequence| sequence.begun())
-    }
-
-    pub(super) fn forget_room(&mut self, room: usize) {
-        for number in self.shared.world.sequences_of_room(room) {
-            self.tracks.remove(&number);
-        }
-    }
-
-    pub(super) fn fault(&self, fault: Fault, count: u64, what: impl FnOnce() -> String) {
-        let who = self.number;
-        self.shared.tally.fault(fault, count, || format!("reader {who}: {}", what()));
     }
 }

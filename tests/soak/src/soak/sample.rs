@@ -7,7 +7,7 @@ use serde_json::Value;
 use ssehub_conformance::http1::Request;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{reader::Shared, tally::Fault};
+use super::{shared::Shared, tally::Fault};
 use crate::{
     api,
     server::{Server, Usage},

@@ -125,6 +125,11 @@ impl Tally {
         }
     }
 
+    /// Counts events that are missing in a silent gap, which tells where.
+    pub(crate) fn count_lost(&self, events: u64) {
+        *self.faults.lock().entry(Fault::Lost).or_default() += events;
+    }
+
     /// The broken promises by kind; those that were kept are left out.
     pub(crate) fn faults(&self) -> BTreeMap<Fault, u64> {
         self.faults.lock().clone()

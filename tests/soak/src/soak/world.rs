@@ -61,6 +61,14 @@ impl Sequence {
     }
 }
 
+/// How many events of a sequence had been sent at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) sequence: usize,
+    pub(crate) kind: Kind,
+    pub(crate) count: u64,
+}
+
 /// Who sends the events of some sequences, in turn.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Publisher {
@@ -106,6 +114,20 @@ impl World {
     /// The sequence of that number.
     pub(crate) fn sequence(&self, number: usize) -> Option<&Sequence> {
         self.sequences.get(number)
+    }
+
+    /// How far the sending of these sequences has come.
+    pub(crate) fn sent(&self, numbers: impl IntoIterator<Item = usize>) -> Vec<Sent> {
+        let sent = |number| {
+            let sequence = self.sequence(number)?;
+            Some(Sent { sequence: number, kind: sequence.kind, count: sequence.sent() })
+        };
+        numbers.into_iter().filter_map(sent).collect()
+    }
+
+    /// How many events of a sequence have begun to be sent.
+    pub(crate) fn begun(&self, number: usize) -> u64 {
+        self.sequence(number).map_or(0, Sequence::begun)
     }
 
     pub(crate) fn rooms(&self) -> usize {
