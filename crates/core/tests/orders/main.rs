@@ -7,7 +7,7 @@
 //! hub, hooks came in pairs, and every stream was given each event of its audience once and in order, or was told a gap.
 //!
 //! `SSEHUB_SEED=… cargo test -p ssehub --test orders` runs one seed again. Its acts are the same each time. How threads
-//! meet is the system's to say, so theirs is run a thousand times.
+//! meet is the system's to say, so theirs is run a thousand times. `SSEHUB_RUNS=100000` makes so many runs of each kind.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -143,9 +143,9 @@ fn set_up(rng: &mut StdRng, settings: Settings) -> (World, Vec<Actor>) {
 
 /// Runs every seed, several at a time because a run waits more than it works.
 fn run_all(runs: u64, repeats: usize, workers: usize, run: fn(u64, &Tally), seen: &[&str]) {
-    let (seeds, seen): (Vec<u64>, _) = match std::env::var("SSEHUB_SEED") {
-        Ok(seed) => (vec![seed.parse().expect("SSEHUB_SEED is a number"); repeats], &[][..]),
-        Err(_) => ((FIRST_SEED..FIRST_SEED + runs).collect(), seen),
+    let (seeds, seen): (Vec<u64>, _) = match number("SSEHUB_SEED") {
+        Some(seed) => (vec![seed; repeats], &[][..]),
+        None => ((FIRST_SEED..FIRST_SEED + number("SSEHUB_RUNS").unwrap_or(runs)).collect(), seen),
     };
     let tally = Tally::default();
     let next = AtomicUsize::new(0);
@@ -161,6 +161,13 @@ fn run_all(runs: u64, repeats: usize, workers: usize, run: fn(u64, &Tally), seen
     });
     tally.add("runs", seeds.len());
     tally.check(seen);
+}
+
+/// What a variable of the environment is set to, if it is.
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var_os(variable)?;
+    let number = value.to_str().and_then(|value| value.parse().ok());
+    Some(number.unwrap_or_else(|| panic!("{variable} is a number, not {value:?}")))
 }
 
 /// Tells how to see a failure again, and has the other workers stop.
