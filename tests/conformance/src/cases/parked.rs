@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::sessions::{ALICE, SESSION, SESSIONS, assert_one_life, park};
 use crate::{
+    http1::{Client, Request},
     playground::{Pair, Playground, events},
     sse::Block,
     subject::Subject,
@@ -264,6 +265,10 @@ pub async fn a_shutdown_does_not_wait_for_parked_connections(subject: Subject) {
     panic!("three shutdowns took {took:?}");
 }
 
+const MANY: usize = 5000;
+const MOST: u64 = 100;
+const MIB: u64 = 1 << 20;
+
 /// Long names, so that a session that is kept is felt: 128 bytes of its own, and 500 of its user and its group.
 fn one_of_many(number: usize) -> [(&'static str, String); 3] {
     [("session", format!("{number:0128}")), ("user", format!("{number:0500}")), ("group", format!("{number:0500}"))]
@@ -275,16 +280,54 @@ async fn open_and_lose(hub: &Playground, number: usize) {
     hub.open(&parameters).await.reset();
 }
 
+/// Thousands of sessions to which nobody comes back: there are never more of them than may be, the oldest go first,
+/// and nothing stays of who is gone.
+pub async fn sessions_that_are_given_up_are_bounded(subject: Subject) {
+    /// What the allocator keeps for itself; the sessions of one part, if they were kept, would take more than 8 MiB.
+    const SLACK: u64 = 6 * MIB;
+    let hub = subject.start(&[SESSIONS, &["--max-parked", &MOST.to_string()]].concat()).await;
+    let mut client = hub.client();
+    let mut after = Vec::new();
+    for part in [0..MANY / 2, MANY / 2..MANY] {
+        for number in part {
+            open_and_lose(&hub, number).await;
+            if number % 50 == 0 {
+                let parked = parked(&mut client).await;
+                // One may be about to make room for another.
+                assert!(parked <= MOST + 1, "{parked} are parked after {number}");
+            }
+        }
+        hub.until_stat("connections", MOST).await;
+        assert_eq!(hub.stat("parked").await, MOST);
+        after.push(hub.process().resident_bytes());
+    }
+    let grown = after[1].saturating_sub(after[0]);
+    println!("grown by {} KiB, from {} KiB", grown / 1024, after[0] / 1024);
+    assert!(grown <= SLACK, "memory grew by {grown} bytes over {} sessions", MANY / 2);
+
+    let stream = hub.open(ALICE).await;
+    let id = stream.connection();
+    stream.reset();
+    hub.until_stat("connections", MOST).await;
+    assert_eq!(hub.stat("parked").await, MOST);
+    assert_eq!(hub.open(ALICE).await.connection(), id, "the newest is there");
+}
+
+async fn parked(client: &mut Client) -> u64 {
+    let stats = client.request(&Request::get("/stats")).await.expect("the playground answers").json();
+    stats["parked"].as_u64().expect("parked is a number")
+}
+
 /// When their windows are over, there are none.
-pub async fn thousands_of_windows_end(subject: Subject) {
+pub async fn a_thousand_windows_end(subject: Subject) {
     let hub = subject.start(&["--resume-window", "1", "--keep-alive", "0.2"]).await;
     let hub = Arc::new(hub);
     let mut losing = JoinSet::new();
     for part in 0..8 {
         let hub = Arc::clone(&hub);
         losing.spawn(async move {
-            for number in 0..250 {
-                open_and_lose(&hub, part * 250 + number).await;
+            for number in 0..125 {
+                open_and_lose(&hub, part * 125 + number).await;
             }
         });
     }
