@@ -142,6 +142,19 @@ fn who_comes_back_as_its_session_is_let_go_has_it_or_a_new_one_and_never_half_of
 }
 
 #[test]
+fn of_those_that_go_at_once_no_more_wait_than_may() {
+    check(|| {
+        let hub = hub(|hub| hub.resume_window(Duration::from_secs(60)).max_parked(1));
+        let leavers = ["alice", "bob", "carol"].map(|user| {
+            let tab = Tab::open(&hub, ConnectRequest::new().user(user).session(NAME));
+            thread::spawn(move || drop(tab))
+        });
+        join_all(leavers);
+        assert_eq!((hub.stats().connections, hub.stats().parked), (1, 1));
+    });
+}
+
+#[test]
 fn who_comes_back_as_its_session_is_ended_is_ended_or_begins_anew() {
     check(|| {
         let hub = with_sessions();
