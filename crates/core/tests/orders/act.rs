@@ -82,7 +82,7 @@ pub(crate) struct Opening {
     pub(crate) groups: Vec<u8>,
     /// With a ticket that it has just been issued.
     pub(crate) by_ticket: bool,
-    /// Its identity expires so soon, where identities do.
+    /// Its identity expires so soon, or has expired already, where identities do.
     pub(crate) expires: Option<Duration>,
 }
 
@@ -128,7 +128,9 @@ impl Opening {
             early: rng.random_ratio(1, 3),
             groups: (0..GROUPS).filter(|_| rng.random_ratio(1, 3)).collect(),
             by_ticket: rng.random_ratio(1, 5),
-            expires: rng.random_ratio(1, 3).then(|| Duration::from_micros(rng.random_range(0..20_000))),
+            expires: rng
+                .random_ratio(1, 3)
+                .then(|| Duration::from_micros(rng.random_range(0..20_000_u64).saturating_sub(5_000))),
         }
     }
 

@@ -100,7 +100,7 @@ fn in_turn(seed: u64, tally: &Tally) {
     let settings = Settings::draw(&mut rng, false);
     let (world, mut actors) = set_up(&mut rng, settings);
     let mut model = Model::new(&world);
-    for _ in 0..rng.random_range(1..60) {
+    for _ in 0..rng.random_range(1..40) {
         let (actor, act) = (rng.random_range(0..ACTORS), Act::draw(&mut rng));
         world.trace(actor, &act);
         let news = actors[actor].act(&world, act);
@@ -115,7 +115,7 @@ fn at_once(seed: u64, tally: &Tally) {
     let mut rng = StdRng::seed_from_u64(seed);
     let settings = Settings::draw(&mut rng, true);
     let (world, actors) = set_up(&mut rng, settings);
-    let plans = [(); ACTORS].map(|()| (0..rng.random_range(1..30)).map(|_| Act::draw(&mut rng)).collect::<Vec<_>>());
+    let plans = [(); ACTORS].map(|()| (0..rng.random_range(1..20)).map(|_| Act::draw(&mut rng)).collect::<Vec<_>>());
     let start = Barrier::new(ACTORS);
     let actors = thread::scope(|scope| {
         let act = |(number, (mut actor, plan)): (usize, (Actor, Vec<Act>))| {

@@ -134,8 +134,8 @@ impl World {
     /// Sends an event; none if the hub is shutting down. Returns its number.
     pub(crate) fn send(&self, to: To) -> Option<usize> {
         let number = self.next_number();
-        // Three of the large ones are more than one write: a stream can end in the middle of a replay.
-        let rest = "x".repeat(if number.is_multiple_of(3) { 6_000 } else { 0 });
+        // Two of the large ones are more than one write: a stream can end in the middle of a replay.
+        let rest = "x".repeat(if number.is_multiple_of(5) { 9_000 } else { 0 });
         match now(self.hub.send_unpaced(topic(&to), Event::message(format!("{number} {rest}")))) {
             Ok(id) => {
                 self.journal.lock().sent(id.into(), number, to);
