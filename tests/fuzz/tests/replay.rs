@@ -1,11 +1,13 @@
 //! Every target takes every input that was kept, and some that are made up: random ones, and mutants of those kept. They
 //! are the same in each run.
 //!
-//! A failure prints the input, which `cargo xtask fuzz` takes as a file.
+//! A failure prints the input in hexadecimal digits. `SSEHUB_FUZZ_INPUTS=50000 cargo test -p ssehub-fuzz-targets` makes up more
+//! of them.
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
@@ -18,7 +20,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use ssehub_fuzz_targets::{TARGETS, Target};
 
-/// How many inputs are made up for each target, half of them mutants.
+/// How many inputs are made up for each target, half of them mutants, where nobody asks for more.
 const MADE_UP: usize = 400;
 
 /// The longest of them, in bytes.
@@ -74,12 +76,16 @@ fn replay(name: &str) {
         run(target, input, &file.display().to_string());
     }
     let mut random = StdRng::seed_from_u64(1);
-    for number in 0..MADE_UP / 2 {
+    for number in 0..made_up() / 2 {
         run(target, &noise(&mut random), &format!("random input {number}"));
         let (file, input) = &kept[random.random_range(0..kept.len())];
         let other = &kept[random.random_range(0..kept.len())].1;
         run(target, &mutant(&mut random, input, other), &format!("mutant {number} of {}", file.display()));
     }
+}
+
+fn made_up() -> usize {
+    env::var("SSEHUB_FUZZ_INPUTS").map_or(MADE_UP, |asked| asked.parse().unwrap())
 }
 
 /// Gives one input to a target; if that fails, says which it was.
