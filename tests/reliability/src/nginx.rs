@@ -38,6 +38,8 @@ impl Nginx {
         let text = format!(
             "daemon off;
             master_process off;
+            # Root of the private network, and who that is outside: nobody else need be known here.
+            user root;
             pid {root}/pid;
             error_log stderr crit;
             events {{}}

@@ -24,23 +24,24 @@ use tokio::{
 use crate::{
     bystander::Bystander,
     frames::{self, USUAL_WINDOW, WIDEST_WINDOW},
-    memory::{MIB, Memory},
+    memory::Memory,
 };
 
 /// How the playground is started: it lets stalled readers go after a second, and the kernel closes them after four.
-pub(super) const OPTIONS: &[&str] =
-    &["--stall-timeout", "1", "--keep-alive", "0.5", "--user-timeout", "4", "--history-bytes", "8388608"];
+pub(super) const OPTIONS: &[&str] = &["--stall-timeout", "1", "--keep-alive", "0.7", "--user-timeout", "4"];
 pub(super) const STALL: Duration = Duration::from_secs(1);
-pub(super) const KEEP_ALIVE: Duration = Duration::from_millis(500);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_millis(700);
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(4);
-pub(super) const HISTORY: u64 = 8 * MIB;
 
 /// What a busy machine may add to a time.
 pub(super) const MARGIN: Duration = Duration::from_secs(5);
 
-/// 16 MiB, more than any socket takes.
+/// 16 MiB, more than any socket takes, and less than what is retained.
 pub(super) const EVENTS: u64 = 256;
 pub(super) const EVENT_BYTES: usize = 65_536;
+
+/// What hyper holds for a stream of HTTP/2 that does not flow (`max_send_buf_size`).
+const HTTP2_BUFFER: u64 = 400 * 1024;
 
 /// Descriptors that may be of the case's own requests.
 const PASSING: usize = 3;
@@ -111,9 +112,11 @@ impl<'a> Stalled<'a> {
         }
     }
 
-    /// Asserts that memory stayed within the bound for so many streams.
-    pub(super) fn grown(self, streams: usize) -> String {
-        self.memory.grown(self.hub, HISTORY + streams as u64 * PER_STALLED + SLACK)
+    /// Asserts that memory stayed within the bound for so many streams, of which so many are over HTTP/2.
+    pub(super) fn grown(self, streams: usize, http2: usize) -> String {
+        let history = EVENTS * EVENT_BYTES as u64;
+        let stalled = streams as u64 * PER_STALLED + http2 as u64 * HTTP2_BUFFER;
+        self.memory.grown(self.hub, history + stalled + SLACK)
     }
 }
 
@@ -169,7 +172,7 @@ pub async fn readers_that_take_nothing_leave_and_slow_nobody(subject: Subject) {
             Closer::Client => assert_eq!(ending, Ending::Finished),
         }
     }
-    println!("{}: {}; {}", subject.name(), stalled.grown(CROWD), bystander.end().await);
+    println!("{}: {}; {}", subject.name(), stalled.grown(CROWD, 0), bystander.end().await);
 }
 
 async fn connect(hub: &Playground) -> TcpStream {
@@ -251,16 +254,17 @@ pub async fn http2_readers_that_take_nothing_leave_and_slow_nobody(subject: Subj
         }
     }
     within(PATIENCE, "the streams to end once they are read", ended.join_all()).await;
-    println!("{}: {}; {}", subject.name(), stalled.grown(NARROW * STREAMS + DEAF), bystander.end().await);
+    let streams = NARROW * STREAMS + DEAF;
+    println!("{}: {}; {}", subject.name(), stalled.grown(streams, streams), bystander.end().await);
 }
 
 /// A reader that is always behind, but takes something in every second, is none that stalls.
 pub async fn a_slow_reader_that_takes_something_stays(subject: Subject) {
-    // A socket that is full asks for more when a part of what it holds has gone: of 128 KiB where the listener was
-    // tuned, of up to 4 MiB elsewhere. Who takes less than that within the timeout takes nothing.
+    // A socket that is full takes more only when a part of what it holds has gone: of 128 KiB where the listener was
+    // tuned, of up to 4 MiB elsewhere. Who reads less than that within the timeout takes nothing.
     let piece = match subject.can().stalled {
-        Closer::Kernel => 64 * 1024,
-        Closer::Client => 1024 * 1024,
+        Closer::Kernel => 32 * 1024,
+        Closer::Client => 512 * 1024,
     };
     let hub = subject.start(OPTIONS).await;
     let mut stream = hub.open_by(&events(&[("user", "slow")]).receive_buffer(64 * 1024)).await;
@@ -268,8 +272,12 @@ pub async fn a_slow_reader_that_takes_something_stays(subject: Subject) {
     let start = Instant::now();
     let slowly = async {
         loop {
-            let length = stream.socket().take(piece).await.expect("the server is not the one to go");
-            assert!(length > 0, "the server has closed a connection that is read");
+            let mut taken = 0;
+            while taken < piece {
+                let length = stream.socket().take(piece).await.expect("the server is not the one to go");
+                assert!(length > 0, "the server has closed a connection that is read");
+                taken += length;
+            }
             sleep(Duration::from_millis(100)).await;
         }
     };

@@ -59,7 +59,7 @@ pub async fn clients_that_vanish_while_data_waits_leave_and_slow_nobody(subject:
     hub.publish("group:stalled", EVENTS, EVENT_BYTES).await;
     stalled.assert_left(began).await;
     stalled.assert_closed(subject.can().stalled, far.len(), 0).await;
-    println!("{}: {}; {}", subject.name(), stalled.grown(far.len()), bystander.end().await);
+    println!("{}: {}; {}", subject.name(), stalled.grown(far.len(), far.http2.len()), bystander.end().await);
 }
 
 /// While there is nothing for them but keep-alives: those go unacknowledged, and the kernel gives up where it was told to.
@@ -139,5 +139,5 @@ pub async fn behind_nginx_clients_that_vanish_are_closed_everywhere(subject: Sub
     })
     .await;
     stalled.assert_closed(Closer::Kernel, FAR, 0).await;
-    println!("{}: {}; {}", subject.name(), stalled.grown(FAR), bystander.end().await);
+    println!("{}: {}; {}", subject.name(), stalled.grown(FAR, 0), bystander.end().await);
 }
