@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::builder::HubBuilder;
 use crate::cell::Closing;
-use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
+use crate::connect::{ConnectError, ConnectRequest};
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::hooks::DisconnectReason;
@@ -167,16 +167,7 @@ impl Hub {
     /// [`ConnectError`] if a limit is reached, the hub is shutting down, the client takes no event streams, or the
     /// identity has expired or was revoked.
     pub fn connect(&self, request: ConnectRequest) -> Result<Connection, ConnectError> {
-        let admission = request.admission();
-        let opened = self.inner.connect(request).and_then(|connection| match admission {
-            // Only now, when a revocation that was not seen yet will see the connection.
-            Some((user, redeemed)) if self.inner.tickets.is_revoked(&user, redeemed) => {
-                self.end(&Topic::connection(connection.id()), "revoked");
-                Err(ConnectError::new(ConnectErrorKind::Expired, self.inner.config.retry_after))
-            }
-            _ => Ok(connection),
-        });
-        opened.inspect_err(|error| self.refused(error.kind()))
+        self.inner.connect(request).inspect_err(|error| self.refused(error.kind()))
     }
 
     /// Issues a ticket: what lets one stream in as `identity`, once, within

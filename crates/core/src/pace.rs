@@ -6,9 +6,9 @@
 //! so that no event is late; where so many publish at once that twice the budget is spent, it waits first.
 //!
 //! Those who are due are waited for while they move: at least [`MOVING`] bytes together in each [`TURN`], for
-//! [`MOST_TURNS`] of these at most. Who is still due then is given up: it is on its own until it has caught up and
-//! [`PROBATION`] has passed. So sockets that take nothing cost one pause of [`TURN`], and nobody can slow a publisher by
-//! stalling again and again.
+//! [`MOST_TURNS`] of these at most. Who is still due then, and was when that turn began, is given up: it is on its own until
+//! it has caught up and [`PROBATION`] has passed. So sockets that take nothing cost one pause of [`TURN`], and nobody can
+//! slow a publisher by stalling again and again; and who has become due a moment ago is not taken for one of them.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ const MOST_TURNS: usize = 20;
 pub(crate) const PROBATION: Duration = Duration::from_secs(10);
 
 /// How many generations can have stragglers before two of them share a counter.
-const GENERATIONS: usize = 64;
+const GENERATIONS: usize = 256;
 
 /// A reader's place among those who are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub(crate) struct Pace {
     /// What may be committed in one round; ephemeral events have a window of their own.
     durable: Budget,
     ephemeral: Budget,
-    /// The current generation of who is due; another one begins when they are given up.
+    /// The generation of who becomes due now. It and the one before are waited for, older ones have been given up: so
+    /// beginning another gives up who was due already when this one began.
     generation: AtomicU32,
     /// How many budgets there were.
     round: AtomicUsize,
@@ -80,18 +81,22 @@ impl Pace {
 
     /// It has had its turn. False if it had been given up.
     pub(crate) fn leave(&self, turn: Turn) -> bool {
-        let generation = self.generation.load(Ordering::Relaxed);
-        if self.counter(turn.0).fetch_sub(1, Ordering::SeqCst) == 1 && turn.0 == generation {
+        let is_waited_for = self.is_waited_for(turn);
+        if self.counter(turn.0).fetch_sub(1, Ordering::SeqCst) == 1 && is_waited_for {
             self.had.notify_waiters();
         }
-        turn.0 == generation
+        is_waited_for
     }
 
     /// A reader has read so many bytes.
     pub(crate) fn moved(&self, turn: Turn, bytes: usize) {
-        if turn.0 == self.generation.load(Ordering::Relaxed) {
+        if self.is_waited_for(turn) {
             self.moved.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    fn is_waited_for(&self, turn: Turn) -> bool {
+        self.generation.load(Ordering::Relaxed).wrapping_sub(turn.0) <= 1
     }
 
     /// An event has been committed.
@@ -118,7 +123,7 @@ impl Pace {
             tokio::pin!(had);
             had.as_mut().enable();
             let round = self.round.load(Ordering::SeqCst);
-            if self.due().load(Ordering::SeqCst) == 0 {
+            if self.due() == 0 {
                 self.round.fetch_add(1, Ordering::SeqCst);
                 self.looks.store(0, Ordering::Relaxed);
                 self.durable.renew();
@@ -127,31 +132,46 @@ impl Pace {
             }
             if !self.timed.swap(true, Ordering::SeqCst) {
                 self.moved.store(0, Ordering::Relaxed);
+                if self.due_before() == 0 {
+                    // Who is due now is given up at the first look, who becomes due from here on is not.
+                    self.generation.fetch_add(1, Ordering::SeqCst);
+                }
                 time(round);
             }
             had.await;
         }
     }
 
-    /// Looks at a round after [`TURN`]: true if it is to look again after another one. Gives up who is still due where
-    /// they did not move. Who waits in a later round asks for a look of its own.
+    /// Looks at a round after [`TURN`]: true if it is to look again after another one. Gives up who has been due for all of
+    /// it where nobody moved. Who waits in a later round asks for a look of its own.
     #[must_use]
     pub(crate) fn look(&self, round: usize) -> bool {
-        if self.round.load(Ordering::SeqCst) == round && self.due().load(Ordering::SeqCst) > 0 {
+        if self.round.load(Ordering::SeqCst) == round && self.due() > 0 {
             let moving = self.moved.swap(0, Ordering::Relaxed) >= MOVING;
-            if moving && self.looks.fetch_add(1, Ordering::Relaxed) < MOST_TURNS {
+            let is_last = self.looks.fetch_add(1, Ordering::Relaxed) >= MOST_TURNS;
+            if moving && !is_last {
                 return true;
             }
-            self.generation.fetch_add(1, Ordering::SeqCst);
+            self.generation.fetch_add(if is_last { 2 } else { 1 }, Ordering::SeqCst);
+            if self.due() > 0 {
+                return true;
+            }
         }
         self.timed.store(false, Ordering::SeqCst);
         self.had.notify_waiters();
         false
     }
 
-    /// How many of the current generation are due.
-    fn due(&self) -> &AtomicUsize {
-        self.counter(self.generation.load(Ordering::SeqCst))
+    /// How many are waited for.
+    fn due(&self) -> usize {
+        let generation = self.generation.load(Ordering::SeqCst);
+        self.counter(generation).load(Ordering::SeqCst) + self.due_before()
+    }
+
+    /// How many of them were due when the current generation began.
+    fn due_before(&self) -> usize {
+        let generation = self.generation.load(Ordering::SeqCst);
+        self.counter(generation.wrapping_sub(1)).load(Ordering::SeqCst)
     }
 
     fn counter(&self, generation: u32) -> &AtomicUsize {
@@ -213,6 +233,10 @@ async fn yield_once() {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::cell::CellState;
 
@@ -233,15 +257,32 @@ mod tests {
     fn who_was_given_up_is_waited_for_again_when_its_probation_is_over() {
         let pace = Pace::new(&History::default());
         let mut reader = CellState::default();
-        let due = |pace: &Pace| pace.due().load(Ordering::SeqCst);
         reader.begin_turn(&pace, 0);
-        assert_eq!(due(&pace), 1);
+        assert_eq!(pace.due(), 1);
+        assert!(pace.look(0), "it may have become due just now");
         assert!(!pace.look(0), "it does not move");
         reader.end_turn(&pace, 1_000);
         let over = 1_000 + PROBATION.as_millis() as u64;
         reader.begin_turn(&pace, over - 1);
-        assert_eq!(due(&pace), 0, "it is on probation");
+        assert_eq!(pace.due(), 0, "it is on probation");
         reader.begin_turn(&pace, over);
-        assert_eq!(due(&pace), 1);
+        assert_eq!(pace.due(), 1);
+    }
+
+    #[test]
+    fn who_has_just_become_due_is_not_given_up_with_who_takes_nothing() {
+        let pace = Pace::new(&History::default().events(4));
+        let stalled = pace.enter();
+        pace.spend(false, 1);
+        let mut publisher = pin!(pace.give_way(|_| {}));
+        assert!(publisher.as_mut().now_or_never().is_none(), "it waits");
+        let healthy = pace.enter();
+        assert!(pace.look(0), "the healthy one is waited for");
+        assert!(!pace.leave(stalled), "the other one was given up at the first look");
+        assert!(publisher.as_mut().now_or_never().is_none());
+        assert!(pace.leave(healthy), "and this one was not");
+        // Now it gives way once.
+        assert!(publisher.as_mut().now_or_never().is_none());
+        assert!(publisher.now_or_never().is_some());
     }
 }

@@ -64,22 +64,25 @@ impl Inner {
         self.admit(&request)?;
         let now_ms = self.clock.now_ms();
         let lifetime = self.lifetime(&request).map_err(refuse)?;
-        let place = self.take_place(&request);
+        let mut place = Place::take(self);
         let mut cell = Arc::new(Cell::new(connection_id(), request.user.clone(), self.shards.current()));
         // Dropped when nothing is locked.
-        let (mut _crowded, mut superseded) = (None, None);
+        let (mut driven_out, mut superseded) = (None, None);
         let resume = {
             let mut log = self.log.write();
             if self.is_closing() {
                 return Err(refuse(ConnectErrorKind::ShuttingDown));
+            }
+            // A revocation that is not seen yet will see the connection.
+            if self.is_revoked(&request) {
+                return Err(refuse(ConnectErrorKind::Expired));
             }
             let inherited = self.take_over(&mut log, &request).map_err(refuse)?;
             match &inherited {
                 Some(inherited) => {
                     cell = Arc::new(Cell::new(Arc::clone(&inherited.id), request.user.clone(), self.shards.current()));
                 }
-                None if place.is_none() => return Err(refuse(ConnectErrorKind::Full)),
-                None => _crowded = self.make_room(&mut log, &request).map_err(refuse)?,
+                None => driven_out = self.make_room(&mut log, &request, &mut place).map_err(refuse)?,
             }
             let mut state = cell.inner.lock();
             let is_known = inherited.is_some();
@@ -102,28 +105,35 @@ impl Inner {
                 Resume::later(&log, request)
             }
         };
+        drop(driven_out);
         superseded.into_iter().for_each(Waker::wake);
         Ok(Connection::open(Stream::new(Arc::clone(self), cell, resume)))
     }
 
-    /// A place among the open streams, if there is one: connections without a transport give way.
-    fn take_place(&self, request: &ConnectRequest) -> Option<Place<'_>> {
-        Place::take(self).or_else(|| {
-            let has_room = !self.resumes(request) && self.end_oldest_parked();
-            has_room.then(|| Place::take(self)).flatten()
-        })
-    }
-
-    /// Sees to it that a user may have one connection more.
-    fn make_room(&self, log: &mut Log, request: &ConnectRequest) -> Result<Option<Left<'_>>, ConnectErrorKind> {
-        let Some(user) = &request.user else { return Ok(None) };
-        let record = log.index.find(&Topic::User(Arc::clone(user)));
-        if record.map_or(0, |record| record.subscribers()) < self.config.max_connections_per_user {
-            return Ok(None);
+    /// Sees to it that there may be one connection more, of this user too: one without a transport gives way, if it has to.
+    fn make_room<'h>(
+        &'h self,
+        log: &mut Log,
+        request: &ConnectRequest,
+        place: &mut Option<Place<'h>>,
+    ) -> Result<Option<Left<'h>>, ConnectErrorKind> {
+        if place.is_none() && self.oldest_parked().is_none() {
+            return Err(ConnectErrorKind::Full);
         }
-        let parked = oldest_parked_of(log, user).ok_or(ConnectErrorKind::TooManyConnections)?;
-        let mut state = parked.inner.lock();
-        Ok(Some(self.remove(log, &parked, &mut state)))
+        let user = request.user.as_ref().filter(|user| {
+            let record = log.index.find(&Topic::User(Arc::clone(user)));
+            record.map_or(0, |record| record.subscribers()) >= self.config.max_connections_per_user
+        });
+        let gives_way = match user {
+            Some(user) => Some(oldest_parked_of(log, user).ok_or(ConnectErrorKind::TooManyConnections)?),
+            None if place.is_none() => self.oldest_parked(),
+            None => None,
+        };
+        let mut left = gives_way.map(|cell| self.remove(log, &cell, &mut cell.inner.lock()));
+        if place.is_none() {
+            *place = left.as_mut().and_then(|left| left.place.take());
+        }
+        Ok(left)
     }
 
     /// Puts a connection into all its topics, and tells the hooks of one that they do not know.
@@ -241,7 +251,7 @@ impl Inner {
                 hooks.call(Call::UserOffline(Arc::clone(user)));
             }
         }
-        Left { _waker: waker, _place: Place(self) }
+        Left { _waker: waker, place: Some(Place(self)) }
     }
 
     /// The connection has no reader any more. Returns what that would have been woken by.
@@ -511,7 +521,7 @@ impl<'h> Place<'h> {
 #[must_use]
 pub(crate) struct Left<'h> {
     _waker: Option<Waker>,
-    _place: Place<'h>,
+    place: Option<Place<'h>>,
 }
 
 impl Drop for Place<'_> {

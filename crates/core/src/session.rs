@@ -136,12 +136,6 @@ impl Inner {
         }
     }
 
-    /// Whether a request names a session that somebody had.
-    pub(crate) fn resumes(&self, request: &ConnectRequest) -> bool {
-        let key = key(request.user.as_ref(), request.session.as_ref());
-        key.is_some_and(|key| self.sessions.lock().cells.contains_key(&key))
-    }
-
     /// Makes a new connection that of its session.
     pub(crate) fn begin_session(&self, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest, now_ms: u64) {
         let Some(name) = &request.session else { return };
@@ -227,8 +221,9 @@ impl Inner {
             session.parked = Some(Parked { place, until_ms });
         }
         sessions.parked.insert(place, Arc::clone(cell));
-        let oldest = sessions.parked.first_key_value().map(|(_, oldest)| Arc::clone(oldest));
-        (waker, oldest.filter(|_| sessions.parked.len() > self.config.max_parked))
+        let is_crowded = sessions.parked.len() > self.config.max_parked;
+        drop(sessions);
+        (waker, is_crowded.then(|| self.oldest_parked()).flatten())
     }
 
     /// The session of a connection that is taken out of everything is over.
@@ -254,10 +249,9 @@ impl Inner {
         }
     }
 
-    /// Ends the connection that was parked first, so that a new one has room. False if none is parked.
-    pub(crate) fn end_oldest_parked(&self) -> bool {
-        let oldest = self.sessions.lock().parked.first_key_value().map(|(_, oldest)| Arc::clone(oldest));
-        oldest.inspect(|cell| self.end_parked(cell)).is_some()
+    /// The connection that was parked first.
+    pub(crate) fn oldest_parked(&self) -> Option<Arc<Cell>> {
+        self.sessions.lock().parked.first_key_value().map(|(_, oldest)| Arc::clone(oldest))
     }
 }
 

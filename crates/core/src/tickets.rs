@@ -131,7 +131,7 @@ impl Tickets {
     }
 
     /// Whether a user was revoked since a ticket was redeemed.
-    pub(crate) fn is_revoked(&self, user: &str, redeemed: u64) -> bool {
+    fn is_revoked(&self, user: &str, redeemed: u64) -> bool {
         self.0.lock().revocations.is_newer(user, redeemed)
     }
 
@@ -191,17 +191,15 @@ impl Inner {
         self.tickets.issue(identity, self.config.ticket_lifetime, self.clock.now_ms()).map_err(refuse)
     }
 
+    /// Whether the user of a request was revoked since the ticket was redeemed that let it in.
+    pub(crate) fn is_revoked(&self, request: &ConnectRequest) -> bool {
+        let admission = request.user.as_ref().zip(request.redeemed);
+        admission.is_some_and(|(user, redeemed)| self.tickets.is_revoked(user, redeemed))
+    }
+
     pub(crate) fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
         let identity = self.tickets.redeem(ticket, self.clock.now_ms());
         identity.ok_or(TicketError { kind: TicketErrorKind::Invalid, retry_after: self.config.retry_after })
-    }
-}
-
-impl ConnectRequest {
-    /// Whose ticket let this request in, and when in the order of revocations it was redeemed.
-    pub(crate) fn admission(&self) -> Option<(Arc<str>, u64)> {
-        let redeemed = self.redeemed?;
-        Some((self.user.clone()?, redeemed))
     }
 }
 

@@ -316,6 +316,40 @@ fn a_users_own_parked_connection_makes_room_for_the_next() {
 }
 
 #[test]
+fn a_refusal_drives_nobody_out() {
+    let hub = with_sessions(|hub| hub.max_connections(2).max_connections_per_user(1));
+    let mut parked = Tab::open(&hub, alice());
+    let _bob = Tab::open(&hub, ConnectRequest::new().user("bob"));
+    parked.cut();
+    let refused = hub.connect(ConnectRequest::new().user("bob")).unwrap_err();
+    assert_eq!(refused.kind(), ConnectErrorKind::TooManyConnections);
+    assert_eq!(Tab::open(&hub, alice()).id, parked.id);
+}
+
+#[test]
+fn who_was_logged_out_takes_nothing_over() {
+    let hub = with_sessions(|hub| hub);
+    let ticket = now(hub.issue_ticket(Identity::user("alice"))).unwrap().to_string();
+    let old = now(hub.redeem_ticket(&ticket)).unwrap();
+    now(hub.revoke_user("alice", "out"));
+    let mut new = Tab::open(&hub, alice());
+    let refused = hub.connect(ConnectRequest::new().identity(old).session(NAME)).unwrap_err();
+    assert_eq!(refused.kind(), ConnectErrorKind::Expired);
+    send(&hub, Topic::connection(&new.id), "1");
+    assert_eq!(new.data(), ["1"]);
+}
+
+#[test]
+fn a_session_that_is_being_ended_holds_up_nobody_in_a_full_hub() {
+    let hub = with_sessions(|hub| hub.max_connections(3));
+    let _plain = Tab::open(&hub, ConnectRequest::new());
+    let ending = Tab::open(&hub, alice());
+    now(hub.disconnect(Topic::connection(&ending.id), "out"));
+    drop(Tab::open(&hub, ConnectRequest::new().user("bob").session(NAME)));
+    assert_ne!(Tab::open(&hub, alice()).id, ending.id);
+}
+
+#[test]
 fn so_many_are_parked_and_no_more() {
     let hub = with_sessions(|hub| hub.max_parked(10));
     let mut ids = Vec::new();
