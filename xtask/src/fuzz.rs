@@ -116,22 +116,42 @@ impl Fuzzer {
         workspace::run(&mut command)
     }
 
-    /// Replaces what is replayed.
+    /// Replaces what is replayed by as few inputs that reach as much code. Those that somebody has named stay.
     fn keep(&self, target: &str) -> Result<()> {
         let (kept, smallest) = (kept(target), target_dir().join("fuzz/smallest").join(target));
-        if smallest.exists() {
-            fs::remove_dir_all(&smallest).with_context(|| format!("could not empty {}", smallest.display()))?;
-        }
-        fs::create_dir_all(&smallest).with_context(|| format!("could not make {}", smallest.display()))?;
-        workspace::run(self.command(target, &[&smallest, &found(target), &kept]).arg("-set_cover_merge=1"))?;
-        fs::remove_dir_all(&kept).with_context(|| format!("could not empty {}", kept.display()))?;
-        fs::create_dir_all(&kept).with_context(|| format!("could not make {}", kept.display()))?;
-        for input in fs::read_dir(&smallest).context("nothing was merged")? {
-            let input = input?;
-            fs::copy(input.path(), kept.join(input.file_name())).context("could not copy an input")?;
-        }
-        Ok(())
+        empty(&smallest)?;
+        copy(&kept, &smallest, |name| !is_hash(name))?;
+        let mut merge = self.command(target, &[&smallest, &found(target), &kept]);
+        workspace::run(merge.args(["-set_cover_merge=1", "-use_counters=0"]))?;
+        empty(&kept)?;
+        copy(&smallest, &kept, |_| true)
     }
+}
+
+/// Makes an empty folder, whatever was there.
+fn empty(folder: &Path) -> Result<()> {
+    let what = || format!("could not empty {}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(what)?;
+    }
+    fs::create_dir_all(folder).with_context(what)
+}
+
+/// Copies the files of a folder whose names are wanted.
+fn copy(from: &Path, to: &Path, wanted: fn(&str) -> bool) -> Result<()> {
+    let what = || format!("could not copy {}", from.display());
+    for file in fs::read_dir(from).with_context(what)? {
+        let file = file.with_context(what)?;
+        if file.file_name().to_str().is_some_and(wanted) {
+            fs::copy(file.path(), to.join(file.file_name())).with_context(what)?;
+        }
+    }
+    Ok(())
+}
+
+/// What libFuzzer calls its files.
+fn is_hash(name: &str) -> bool {
+    name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What `cargo test` replays.
