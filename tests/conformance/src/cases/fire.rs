@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -31,8 +32,8 @@ const FIRE: Duration = Duration::from_secs(10);
 /// Sessions are under fire for less long: what they add to it is the same with each cut.
 const FIRE_ON_SESSIONS: Duration = Duration::from_secs(4);
 
-/// No publisher sends more than this, however fast the machine is.
-const EVENTS_OF_ONE: usize = 30_000;
+/// No publisher sends fewer events than this, however slow the machine is, nor more than that, however fast.
+const EVENTS_OF_ONE: RangeInclusive<usize> = 100..=30_000;
 
 /// After the fire, readers have this long to catch up.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -105,7 +106,7 @@ async fn publish(mut client: Client, publisher: usize, seed: u64, fire: Duration
     let mut random = StdRng::seed_from_u64(seed ^ publisher as u64);
     let mut sent = Vec::new();
     let start = Instant::now();
-    while start.elapsed() < fire && sent.len() < EVENTS_OF_ONE {
+    while sent.len() < *EVENTS_OF_ONE.start() || start.elapsed() < fire && sent.len() < *EVENTS_OF_ONE.end() {
         let target = Target::pick(&mut random);
         let text = format!("{publisher} {}", sent.len());
         let request = Request::new("POST", format!("/send{}", target.query())).body(text.clone());
@@ -221,10 +222,9 @@ fn assert_complete(got: &Got, sent: &[Sent], seed: u64) {
     assert_eq!(got.events.len(), expected.len(), "seed {seed}: reader {} saw too few or too many", got.reader);
 }
 
-fn assert_fire(got: &[Got], sent: &[Sent]) {
+fn assert_cuts(got: &[Got], sent: &[Sent]) {
     let streams: usize = got.iter().map(|got| got.streams).sum();
     println!("{} events, {streams} streams of {} readers", sent.len(), got.len());
-    assert!(sent.len() > 100 * PUBLISHERS, "there was fire: {} events", sent.len());
     assert!(streams > 5 * got.len(), "there were cuts: {streams} streams");
 }
 
@@ -246,7 +246,7 @@ pub async fn readers_that_are_cut_at_random_see_every_event_once_and_in_order(su
     let sent = publish_all(&hub, seed, FIRE).await;
     let got = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
     got.iter().for_each(|got| assert_complete(got, &sent, seed));
-    assert_fire(&got, &sent);
+    assert_cuts(&got, &sent);
 }
 
 /// The same with sessions: no reader ever names its group, which it joined once, and some forsake a stream that lives.
@@ -267,7 +267,7 @@ pub async fn sessions_that_are_cut_at_random_see_every_event_once_and_in_order(s
     let sent = publish_all(&hub, seed, FIRE_ON_SESSIONS).await;
     let got = within(CATCH_UP, "every reader to see the end", readers.join_all()).await;
     got.iter().for_each(|got| assert_complete(got, &sent, seed));
-    assert_fire(&got, &sent);
+    assert_cuts(&got, &sent);
 
     assert_eq!(hub.stat("connections").await, READERS as u64);
     assert_eq!(hub.disconnect("all").await, READERS as u64);
