@@ -48,8 +48,7 @@ impl Diary {
 
     /// Each of these connections came and went once, for a reason there was, and users came online with their first and
     /// went offline with their last.
-    /// `others` is how many there may have been beside those.
-    pub(crate) fn check(&self, opened: &BTreeSet<String>, others: usize, may_be: impl Fn(&str) -> bool) {
+    pub(crate) fn check(&self, opened: &BTreeSet<String>, may_be: impl Fn(&str) -> bool) {
         let calls = self.calls.lock();
         let mut connected = BTreeSet::new();
         let mut open: BTreeSet<&str> = BTreeSet::new();
@@ -85,8 +84,7 @@ impl Diary {
                 }
             }
         }
-        assert!(connected.is_superset(opened), "hooks were not told of all of {opened:?}: {calls:#?}");
-        assert!(connected.len() - opened.len() <= others, "hooks were told of more than {opened:?}: {calls:#?}");
+        assert_eq!(connected, *opened, "hooks were told of all connections there were, and of no others: {calls:#?}");
         assert!(open.is_empty(), "{open:?} never ended: {calls:#?}");
         assert!(users.values().all(|user| *user == (0, false)), "{users:?} in the end: {calls:#?}");
     }

@@ -1,6 +1,5 @@
 //! The end of a run: who is left gets what is theirs, everybody goes, and everything is looked through.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures::FutureExt as _;
@@ -98,9 +97,9 @@ fn assert_nobody_is_due(hub: &Hub) {
 fn look_through(world: &World) {
     world.tickets.check();
     let journal = world.journal.lock();
-    let by_itself = ["gone", "expired", "max-lifetime", "stalled", "revoked"];
+    let by_itself = ["gone", "expired", "max-lifetime", "stalled"];
     let may_be = |reason: &str| by_itself.contains(&reason) || journal.ended.contains_key(reason);
-    world.diary.check(&world.opened.lock(), world.revoked.load(Ordering::Relaxed), may_be);
+    world.diary.check(&world.opened.lock(), may_be);
     let spans = world.spans.lock();
     for span in spans.iter() {
         span.check(&journal, &world.settings);

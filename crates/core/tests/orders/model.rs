@@ -52,7 +52,9 @@ impl Model {
         for news in news {
             match news {
                 News::Opened { stream, id, user, session, groups } => self.open(stream, id, user, session, &groups),
-                News::Refused { kind, user, session } => self.refuse(kind, user, session),
+                News::Refused { kind, user, session } => {
+                    assert_eq!(self.make_room(user, session), Err(kind), "it is refused: {self:#?}");
+                }
                 News::Read { stream, id, over } => self.read(stream, &id, over),
                 News::Dropped { stream, id } => self.drop(stream, &id),
                 News::Changed { who, group, joins, known } => self.change(&who, group, joins, known),
@@ -88,40 +90,31 @@ impl Model {
         seat.map(|(id, _)| id.clone())
     }
 
-    /// Why a stream is refused, if it is. Makes room for it if it may.
-    fn refusal(&mut self, user: Option<u8>, session: Option<usize>) -> Option<ConnectErrorKind> {
+    /// Who has to give way for one stream more, if somebody has; or why it is refused.
+    fn make_room(&self, user: Option<u8>, session: Option<usize>) -> Result<Option<String>, ConnectErrorKind> {
         if self.closing {
-            return Some(ConnectErrorKind::ShuttingDown);
+            return Err(ConnectErrorKind::ShuttingDown);
         }
         if self.inherited(user, session).is_some() {
-            return None;
+            return Ok(None);
         }
-        if self.seats.len() >= self.settings.max_connections {
-            let Some(oldest) = self.parked.first().cloned() else { return Some(ConnectErrorKind::Full) };
-            self.remove(&oldest);
+        let is_full = self.seats.len() >= self.settings.max_connections;
+        if is_full && self.parked.is_empty() {
+            return Err(ConnectErrorKind::Full);
         }
         let of_user = |seat: &Seat| user.is_some() && seat.user == user;
         if self.seats.values().filter(|seat| of_user(seat)).count() >= self.settings.max_connections_per_user {
-            let oldest = self.parked.iter().find(|id| of_user(&self.seats[*id])).cloned();
-            let Some(oldest) = oldest else { return Some(ConnectErrorKind::TooManyConnections) };
-            self.remove(&oldest);
+            let oldest = self.parked.iter().find(|id| of_user(&self.seats[*id]));
+            return oldest.cloned().map(Some).ok_or(ConnectErrorKind::TooManyConnections);
         }
-        None
-    }
-
-    fn refuse(&mut self, kind: ConnectErrorKind, user: Option<u8>, session: Option<usize>) {
-        // The hub makes no room for who seems to come back to what it has; that it is ending is found out later.
-        let namesake = |seat: &Seat| session.is_some() && (seat.user, seat.session) == (user, session);
-        let seems_to_come_back = self.inherited(user, session).is_none() && self.seats.values().any(namesake);
-        if kind == ConnectErrorKind::Full && !self.closing && seems_to_come_back {
-            return;
-        }
-        assert_eq!(self.refusal(user, session), Some(kind), "it is refused: {self:#?}");
+        Ok(self.parked.first().filter(|_| is_full).cloned())
     }
 
     fn open(&mut self, stream: usize, id: String, user: Option<u8>, session: Option<usize>, groups: &[u8]) {
-        let refusal = self.refusal(user, session);
-        assert_eq!(refusal, None, "{id} is let in: {self:#?}");
+        match self.make_room(user, session) {
+            Ok(gives_way) => gives_way.iter().for_each(|oldest| self.remove(oldest)),
+            Err(kind) => panic!("{id} is let in, not refused as {kind:?}: {self:#?}"),
+        }
         let named = groups.iter().copied().collect();
         if let Some(over) = self.inherited(user, session).filter(|inherited| *inherited != id) {
             assert!(self.may_be_over(&over), "{id} does not take over what its session had: {self:#?}");

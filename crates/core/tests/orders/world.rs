@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use ssehub::{
-    Audience, ConnectError, ConnectErrorKind, ConnectRequest, Event, GroupErrorKind, Hub, SendErrorKind, Shutdown,
-    ShutdownReport, Topic,
+    Audience, ConnectError, ConnectRequest, Event, GroupErrorKind, Hub, SendErrorKind, Shutdown, ShutdownReport, Topic,
 };
 
 use crate::act::{Act, Name};
@@ -34,10 +33,8 @@ pub(crate) struct World {
     pub(crate) journal: Mutex<Journal>,
     /// The connection each client has or had.
     connections: [Mutex<String>; ACTORS * CLIENTS],
-    /// Every connection there was, and how many there may have been beside them: who was revoked at that moment is let
-    /// in and ended at once.
+    /// Every connection there was.
     pub(crate) opened: Mutex<BTreeSet<String>>,
-    pub(crate) revoked: AtomicUsize,
     /// Streams that their clients have left behind.
     pub(crate) left_behind: Mutex<Vec<Stream>>,
     pub(crate) spans: Mutex<Vec<Span>>,
@@ -60,7 +57,6 @@ impl World {
             journal: Mutex::default(),
             connections: Default::default(),
             opened: Mutex::default(),
-            revoked: AtomicUsize::new(0),
             left_behind: Mutex::default(),
             spans: Mutex::default(),
             shutdown: Mutex::default(),
@@ -123,8 +119,6 @@ impl World {
     ) -> Result<Stream, ConnectError> {
         let request = request.groups(groups.iter().map(|group| group_name(*group)));
         let (tab, opened) = self.between(|| Tab::try_open(&self.hub, request));
-        let was_revoked = |error: &ConnectError| error.kind() == ConnectErrorKind::Expired;
-        self.revoked.fetch_add(usize::from(tab.as_ref().is_err_and(was_revoked)), Ordering::Relaxed);
         let stream = Stream::new(self.next_number(), tab?, Span::new(user, groups.to_vec(), has_session, opened));
         self.opened.lock().insert(stream.connection().to_owned());
         self.journal.lock().named(stream.connection(), groups);
