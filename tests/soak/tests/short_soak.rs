@@ -18,7 +18,7 @@ const DONE: [&str; 8] = [
 ];
 
 async fn soak(framework: Framework) {
-    let options = Options::new(framework, Duration::from_secs(12), 60);
+    let options = Options::new(framework, Duration::from_secs(10), 60);
     let report = run(Path::new(env!("CARGO_BIN_EXE_soak-subject")), &options).await;
     let report = report.unwrap_or_else(|error| panic!("{}: {error:#}", framework.name()));
     assert!(report.flaws().is_empty(), "{report}");

@@ -59,7 +59,7 @@ impl Options {
 
     pub(super) fn plan(&self) -> Plan {
         let (duration, second) = (self.minutes, Duration::from_secs(1));
-        let window = (duration / 2).clamp(8 * second, 30 * second);
+        let window = (duration / 2).clamp(12 * second, 30 * second);
         Plan {
             seed: self.seed,
             duration,
@@ -83,7 +83,7 @@ impl Plan {
     /// what is retained.
     pub(super) fn server(&self, world: &World) -> Vec<String> {
         let retained = world.rate() * (2 * self.window).as_secs_f64();
-        let lifetime = (self.duration / 4).clamp(Duration::from_secs(6), Duration::from_secs(300));
+        let lifetime = (self.duration / 4).clamp(Duration::from_secs(3), Duration::from_secs(300));
         [
             ("--keep-alive", self.keep_alive.as_secs_f64().to_string()),
             ("--resume-window", self.window.as_secs_f64().to_string()),
