@@ -6,8 +6,7 @@
 //! [`bystander`] gets every event in time all the while.
 //!
 //! A case is a plain function over a [`Subject`](ssehub_conformance::subject::Subject), and [`reliability!`] makes of it
-//! one test for each framework. How a case is [`run`] differs: side by side, alone on the machine, or in a network of its
-//! own, where links can be cut.
+//! one test for each framework. A case is [`run`] beside others, or in a network of its own, where links can be cut.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -51,7 +50,6 @@ macro_rules! reliability {
                     name: concat!(module_path!(), "::", stringify!($case)),
                     framework: $crate::run::Framework::$framework,
                     binary: env!("CARGO_BIN_EXE_reliability-subject"),
-                    folder: env!("CARGO_TARGET_TMPDIR"),
                 };
                 $crate::run::$run(&test, $crate::cases::$file::$case);
             }

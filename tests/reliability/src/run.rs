@@ -3,7 +3,6 @@
 pub use ssehub_conformance::subject::Framework;
 use ssehub_conformance::{
     subject::Subject,
-    turn::turn,
     wait::{CASE, within},
 };
 use tokio::runtime::Builder;
@@ -19,8 +18,6 @@ pub struct Test {
     pub framework: Framework,
     /// The playground.
     pub binary: &'static str,
-    /// Where the files of running tests are.
-    pub folder: &'static str,
 }
 
 impl Test {
@@ -28,30 +25,21 @@ impl Test {
         Subject::new(self.framework, self.binary)
     }
 
-    /// Runs `case`, with `before` held while it does.
-    fn finish<F: Future<Output = ()>, B>(&self, before: impl Future<Output = B>, case: impl FnOnce(Subject) -> F) {
+    fn finish<F: Future<Output = ()>>(&self, case: impl FnOnce(Subject) -> F) {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
-        runtime.block_on(async {
-            let _held = before.await;
-            within(CASE * flood::times(), self.name, case(self.subject())).await;
-        });
+        runtime.block_on(within(CASE * flood::times(), self.name, case(self.subject())));
     }
 }
 
-/// Beside whatever else runs.
+/// Here and now, beside other cases.
 pub fn side_by_side<F: Future<Output = ()>>(test: &Test, case: impl FnOnce(Subject) -> F) {
-    test.finish(async {}, case);
-}
-
-/// While no other case runs that needs the machine for itself.
-pub fn alone<F: Future<Output = ()>>(test: &Test, case: impl FnOnce(Subject) -> F) {
-    test.finish(turn(test.folder), case);
+    test.finish(case);
 }
 
 /// In a network of its own.
 pub fn cut_off<F: Future<Output = ()>>(test: &Test, case: impl FnOnce(Subject) -> F) {
     if network::is_private() {
-        test.finish(async {}, case);
+        test.finish(case);
     } else {
         // libtest's names begin behind the name of the program.
         let (_, name) = test.name.split_once("::").expect("a test is in the module of its framework");

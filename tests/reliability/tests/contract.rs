@@ -1,7 +1,14 @@
-//! The cases that run side by side.
+//! Clients that stall, dawdle, ask for too much or send too much.
 
 ssehub_reliability::reliability! {
     run side_by_side;
+    slow_heads {
+        slow_heads_are_ended_where_there_is_a_limit_and_slow_nobody,
+    }
+    stalls {
+        readers_that_take_nothing_leave_and_slow_nobody,
+        a_slow_reader_that_takes_something_stays,
+    }
     limits {
         every_limit_on_streams_is_told_and_counted,
         every_limit_on_events_and_groups_is_told_and_counted,
@@ -9,7 +16,11 @@ ssehub_reliability::reliability! {
     oversized {
         oversized_requests_are_refused_and_cost_nothing,
     }
-    slow_heads {
-        slow_heads_are_ended_where_there_is_a_limit_and_slow_nobody,
+    storms {
+        header_bombs_are_refused_and_cost_nothing,
+    }
+    groups {
+        a_thousand_groups_on_one_connection_are_served_and_forgotten,
+        connections_with_a_thousand_groups_leave_memory_flat,
     }
 }

@@ -1,7 +1,7 @@
-//! The floods, one after the other: a tenth of each with every run of the tests, all with `cargo xtask flood`.
+//! The floods: a tenth of each with every run of the tests, all of it with `cargo xtask flood`.
 
 ssehub_reliability::reliability! {
-    run alone;
+    run side_by_side;
     churn {
         connects_and_drops_leave_memory_flat,
         topics_once_used_leave_memory_flat,
