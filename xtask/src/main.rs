@@ -11,6 +11,7 @@ use crate::passed_on::PassedOn;
 
 mod bench;
 mod deploy;
+mod flood;
 mod fuzz;
 mod instructions;
 mod passed_on;
@@ -33,6 +34,8 @@ enum Command {
     Bench(PassedOn),
     /// Restarts the playground under load, on each framework.
     Deploy(PassedOn),
+    /// Floods the server with all that comes and goes.
+    Flood(flood::Args),
     /// Throws inputs at the fuzz targets.
     Fuzz(fuzz::Args),
     /// Counts the instructions of the hub's own steps.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Bench(options) => bench::run(&options),
         Command::Deploy(options) => deploy::run(&options),
+        Command::Flood(args) => flood::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Instructions(options) => instructions::run(&options),
         Command::Soak(options) => soak::run(&options),

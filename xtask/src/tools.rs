@@ -38,7 +38,9 @@ pub(crate) fn require_debian(packages: &[DebianPackage]) -> Result<()> {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    // Where programs of the system are that only root looks for by itself.
+    let folders = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 fn is_root() -> bool {

@@ -62,6 +62,12 @@ fn alone() -> Result<Outcome> {
 }
 
 fn test() -> Result<Outcome> {
+    // Clients vanish behind a cut cable, and stall behind a proxy.
+    tools::require_debian(&[
+        DebianPackage { name: "iproute2", program: "ip" },
+        DebianPackage { name: "nginx", program: "nginx" },
+        DebianPackage { name: "util-linux", program: "unshare" },
+    ])?;
     run(&mut cargo("test --workspace --no-fail-fast"))?;
     Ok(Outcome::Passed)
 }
