@@ -89,6 +89,8 @@ ssehub_conformance::conformance! {
         a_window_that_is_over_ends_the_session,
         every_loss_has_a_window_of_its_own,
         a_parked_connection_makes_room,
+        a_refused_request_drives_nobody_out,
+        a_parked_connection_makes_room_for_a_session_that_was_ended,
         a_shutdown_does_not_wait_for_parked_connections,
     }
     privacy {

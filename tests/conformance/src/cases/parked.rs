@@ -8,7 +8,10 @@ use std::{
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::sessions::{ALICE, SESSION, SESSIONS, assert_one_life, park};
+use super::{
+    refusals::assert_refused,
+    sessions::{ALICE, SESSION, SESSIONS, assert_one_life, park},
+};
 use crate::{
     http1::{Client, Request},
     playground::{Pair, Playground, events},
@@ -236,6 +239,37 @@ pub async fn a_parked_connection_makes_room(subject: Subject) {
         assert!([429, 503].contains(&refused.head.status), "what was lost is a new connection: {refused:?}");
         assert_eq!(hub.texts_seen_by(&mut third).await, [""; 0]);
     }
+}
+
+/// Nobody is driven out for somebody who is refused in the end.
+pub async fn a_refused_request_drives_nobody_out(subject: Subject) {
+    let options = &["--max-connections", "2", "--max-connections-per-user", "1"];
+    let hub = subject.start(&[SESSIONS, options].concat()).await;
+    let stream = hub.open(ALICE).await;
+    let id = stream.connection();
+    let _bob = hub.open(&[("user", "bob")]).await;
+    park(&hub, stream).await;
+    assert_refused(&hub.request(events(&[("user", "bob")])).await, 429, "a second connection of bob");
+    assert_eq!(hub.stat("parked").await, 1);
+    assert_eq!(hub.open(ALICE).await.connection(), id);
+}
+
+/// A session that was ended is none to come back to: who names it is somebody new, for whom a parked one makes room.
+pub async fn a_parked_connection_makes_room_for_a_session_that_was_ended(subject: Subject) {
+    let hub = subject.start(&[SESSIONS, &["--max-connections", "2"]].concat()).await;
+    let deaf = hub.open_by(&events(ALICE).receive_buffer(4096)).await;
+    let other = hub.open(&[("user", "bob"), ("session", SESSION)]).await;
+    let ids = [deaf.connection(), other.connection()];
+    park(&hub, other).await;
+    // 16 MB are more than any socket holds: it does not hear of its end, and keeps its place.
+    hub.publish("user:alice", 256, 65_536).await;
+    assert_eq!(hub.disconnect("user:alice").await, 1);
+    assert_eq!(hub.stat("connections").await, 2);
+    let stream = hub.open(ALICE).await;
+    assert_ne!(stream.connection(), ids[0]);
+    assert_eq!(hub.until_hook("disconnected", &ids[1]).await["reason"], "gone");
+    deaf.reset();
+    hub.until_stat("connections", 1).await;
 }
 
 /// Nobody reads them any more, so a shutdown has nothing to wait for.
