@@ -147,16 +147,21 @@ impl Cell {
         &self.shard
     }
 
-    /// Takes the waker of a reader that waits, which makes it due. A reader that is not waiting reads on by itself.
+    /// As [`CellState::take_waker`] does.
     pub(crate) fn take_waker(&self, pace: &Pace, now_ms: u64) -> Option<Waker> {
-        let mut state = self.inner.lock();
-        let waker = state.waker.take()?;
-        state.begin_turn(pace, now_ms);
-        Some(waker)
+        self.inner.lock().take_waker(pace, now_ms)
     }
 }
 
 impl CellState {
+    /// Takes the waker of a reader that waits, which makes it due, whatever it is woken for: nobody wakes it again for
+    /// what is committed before it waits again. A reader that is not waiting reads on by itself.
+    pub(crate) fn take_waker(&mut self, pace: &Pace, now_ms: u64) -> Option<Waker> {
+        let waker = self.waker.take()?;
+        self.begin_turn(pace, now_ms);
+        Some(waker)
+    }
+
     /// When the stream has lived long enough; the end of time where it may live for ever.
     pub(crate) fn expires_ms(&self) -> u64 {
         self.expires_ms.map_or(u64::MAX, NonZeroU64::get)

@@ -298,7 +298,7 @@ impl Inner {
                     }
                     let since = log.since();
                     subscribe(&mut log, &cell, &mut state, &topic, since, Origin::JOINED);
-                    snapshot.then(|| queue_snapshot(&log, &mut state, &topic)).flatten()
+                    snapshot.then(|| self.queue_snapshot(&log, &mut state, &topic)).flatten()
                 }
             }
         };
@@ -368,7 +368,7 @@ impl Inner {
                 log.index.release(oldest);
             }
         }
-        state.waker.take()
+        state.take_waker(&self.pace, self.clock.coarse_ms())
     }
 
     /// Ends the streams of a topic and returns how many that were.
@@ -385,7 +385,7 @@ impl Inner {
                     record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
                 }
             };
-            closed.extend(cells.into_iter().filter_map(|cell| Some((begin_close(&cell, closing)?, cell))));
+            closed.extend(cells.into_iter().filter_map(|cell| Some((self.begin_close(&cell, closing)?, cell))));
         }
         let begun = closed.iter().filter(|(close, _)| close.begun).count();
         closed.into_iter().for_each(|(close, cell)| self.go_on(close, &cell));
@@ -394,9 +394,33 @@ impl Inner {
 
     /// Has a stream end.
     pub(crate) fn close(&self, cell: &Arc<Cell>, closing: &Closing) {
-        if let Some(close) = begin_close(cell, closing) {
+        if let Some(close) = self.begin_close(cell, closing) {
             self.go_on(close, cell);
         }
+    }
+
+    /// Tells a connection to end; none if there is nothing to tell it.
+    fn begin_close(&self, cell: &Cell, closing: &Closing) -> Option<Close> {
+        let mut state = cell.inner.lock();
+        // An end that one may come back from gives way to one that is final.
+        let is_final = state.closing.as_ref().is_some_and(|earlier| earlier.reason.is_final());
+        if state.gone || is_final && !closing.now {
+            return None;
+        }
+        let parked = state.is_parked();
+        let earlier = state.closing.take().filter(|_| is_final);
+        let begun = earlier.is_none();
+        let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
+        state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
+        let waker = state.take_waker(&self.pace, self.clock.coarse_ms());
+        Some(Close { begun, parked, waker })
+    }
+
+    /// Has the reader of a connection read the state of a group, as it is now.
+    fn queue_snapshot(&self, log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
+        let topic = log.index.key(topic)?;
+        state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
+        state.take_waker(&self.pace, self.clock.coarse_ms())
     }
 
     /// Wakes the reader to end its stream; a connection without one is over.
@@ -439,7 +463,7 @@ impl Inner {
             let next = next.min(state.expires_ms()).min(stalled_at);
             state.timer = Some(self.timer.set(next, Task::Connection(Arc::clone(cell))));
             let has_news = state.keep_alive_due || state.closing.is_some();
-            has_news.then(|| state.waker.take()).flatten()
+            has_news.then(|| state.take_waker(&self.pace, now_ms)).flatten()
         };
         waker.into_iter().for_each(Waker::wake);
     }
@@ -545,35 +569,12 @@ fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Top
     state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, snapshot: 0, origin });
 }
 
-/// Has the reader of a connection read the state of a group, as it is now.
-fn queue_snapshot(log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
-    let topic = log.index.key(topic)?;
-    state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
-    state.waker.take()
-}
-
 /// What is to be done when a connection has been told to end.
 struct Close {
     /// It was not ending already.
     begun: bool,
     parked: bool,
     waker: Option<Waker>,
-}
-
-/// Tells a connection to end; none if there is nothing to tell it.
-fn begin_close(cell: &Cell, closing: &Closing) -> Option<Close> {
-    let mut state = cell.inner.lock();
-    // An end that one may come back from gives way to one that is final.
-    let is_final = state.closing.as_ref().is_some_and(|earlier| earlier.reason.is_final());
-    if state.gone || is_final && !closing.now {
-        return None;
-    }
-    let parked = state.is_parked();
-    let earlier = state.closing.take().filter(|_| is_final);
-    let begun = earlier.is_none();
-    let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
-    state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
-    Some(Close { begun, parked, waker: state.waker.take() })
 }
 
 fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
