@@ -1,5 +1,6 @@
 //! The cases: one file for each kind of client that means no good, or does none.
 
+pub mod bursts;
 pub mod churn;
 pub mod groups;
 pub mod limits;

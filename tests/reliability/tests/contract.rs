@@ -9,6 +9,9 @@ ssehub_reliability::reliability! {
         readers_that_take_nothing_leave_and_slow_nobody,
         a_slow_reader_that_takes_something_stays,
     }
+    bursts {
+        bursts_outrun_no_reader_that_a_keep_alive_has_woken,
+    }
     limits {
         every_limit_on_streams_is_told_and_counted,
         every_limit_on_events_and_groups_is_told_and_counted,
