@@ -273,7 +273,8 @@ impl Hub {
         self.change_group(connection, group, Change::Join { snapshot: true })
     }
 
-    /// Takes a connection out of a group. What was sent to the group before still reaches it, and nothing sent after.
+    /// Takes a connection out of a group. What was sent to the group before still reaches it, and nothing sent after. If
+    /// its client drops before it has read that, it comes back to the groups that it is in then, and to no other.
     /// A connection that is in the group through its user stays in it. Leaving a group one is not in is no error.
     ///
     /// # Errors
