@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::connect::ConnectErrorKind;
-use crate::registry::GroupErrorKind;
+use crate::groups::GroupErrorKind;
 use crate::send::SendErrorKind;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tickets::TicketErrorKind;

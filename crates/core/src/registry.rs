@@ -1,7 +1,6 @@
-//! Who is connected, and in which groups. The registry *is* the set of topics: a user is online if and only if its
-//! topic has subscribers.
+//! Who is connected: how connections come into their topics, and how they go. The registry *is* the set of topics: a user is
+//! online if and only if its topic has subscribers.
 
-use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
@@ -9,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::cell::{Cell, CellState, Closing, JoinSnapshot, OPEN, Origin, Subscription};
+use crate::cell::{Cell, CellState, OPEN, Origin, Subscription};
 use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 use crate::connection::{Connection, Stream};
 use crate::entry::Offset;
@@ -21,10 +20,7 @@ use crate::resume::Resume;
 use crate::session::oldest_parked_of;
 use crate::sync::Ordering;
 use crate::timer::Task;
-use crate::topic::{Audience, MAX_NAME, Topic};
-
-/// How many memberships of users in groups a hub holds, for users who are online and for those who are not.
-pub const MAX_USER_GROUPS: usize = 1_000_000;
+use crate::topic::{Audience, Topic};
 
 /// One connection, as the application sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,13 +33,6 @@ pub struct ConnectionInfo {
     pub user: Option<String>,
     /// The groups it is in, itself or through its user, by name.
     pub groups: Vec<String>,
-}
-
-/// The groups that users are in, whoever of them is connected, and since when.
-#[derive(Debug, Default)]
-pub(crate) struct UserGroups {
-    groups: HashMap<Arc<str>, BTreeMap<Arc<str>, Offset>>,
-    memberships: usize,
 }
 
 impl Inner {
@@ -149,10 +138,8 @@ impl Inner {
             let topic = Topic::User(Arc::clone(user));
             subscribe(log, cell, state, &topic, 0, Origin::NATURE);
             came_online = log.index.find(&topic).filter(|record| record.subscribers() == 1).map(|_| user);
-            if let Some(groups) = self.user_groups.lock().groups.get(user) {
-                for (group, since) in groups {
-                    subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), *since, Origin::USER);
-                }
+            for (group, since) in self.user_groups.lock().of(user) {
+                subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), *since, Origin::USER);
             }
         }
         self.connections.insert(Arc::clone(&cell.id), Arc::clone(cell));
@@ -206,7 +193,7 @@ impl Inner {
 
     /// Parks a connection if somebody may come back to it, else takes it out of everything; unless its stream has lost it
     /// already, or what was the reason is one no longer.
-    fn let_go(&self, cell: &Arc<Cell>, still: impl FnOnce(&mut CellState) -> bool) {
+    pub(crate) fn let_go(&self, cell: &Arc<Cell>, still: impl FnOnce(&mut CellState) -> bool) {
         // Dropped when nothing is locked.
         let (mut _left, mut _driven_out, mut _waker) = (None, None, None);
         let mut log = self.log.write();
@@ -273,254 +260,10 @@ impl Inner {
         }
     }
 
-    /// Puts a connection into a group, or takes it out.
-    pub(crate) fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
-        let topic = group_topic(group)?;
-        let waker = {
-            let mut log = self.log.write();
-            // With the log locked no transport can take it over.
-            let cell = self.cell(connection).ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
-            let mut state = cell.inner.lock();
-            let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
-            let is_in_by_itself = is_in.is_some_and(|subscription| subscription.origin.has(Origin::ITSELF));
-            match change {
-                Change::Leave if is_in_by_itself => {
-                    state.joined -= 1;
-                    self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::ITSELF)
-                }
-                Change::Leave => None,
-                Change::Join { snapshot } => {
-                    if !is_in_by_itself {
-                        if state.joined as usize >= self.config.max_groups {
-                            return Err(GroupError(GroupErrorKind::TooManyGroups));
-                        }
-                        state.joined += 1;
-                    }
-                    let since = log.since();
-                    subscribe(&mut log, &cell, &mut state, &topic, since, Origin::JOINED);
-                    snapshot.then(|| self.queue_snapshot(&log, &mut state, &topic)).flatten()
-                }
-            }
-        };
-        waker.into_iter().for_each(Waker::wake);
-        Ok(())
-    }
-
-    /// Puts all connections of a user into a group, those now and those later, or takes them out.
-    pub(crate) fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
-        let topic = group_topic(group)?;
-        if user.len() > MAX_NAME {
-            return Err(GroupError(GroupErrorKind::NameTooLong));
-        }
-        let mut wakers: Vec<Waker> = Vec::new();
-        {
-            let mut log = self.log.write();
-            let since = log.since();
-            let mut user_groups = self.user_groups.lock();
-            let changed = if join {
-                user_groups.join(user, group, since, self.config.max_groups)?
-            } else {
-                user_groups.leave(user, group)
-            };
-            drop(user_groups);
-            if !changed {
-                return Ok(());
-            }
-            let record = log.index.find(&Topic::user(user));
-            let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
-            for cell in &cells {
-                let mut state = cell.inner.lock();
-                if join {
-                    subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);
-                } else {
-                    wakers.extend(self.unsubscribe(&mut log, cell, &mut state, &topic, Origin::USER));
-                }
-            }
-        }
-        wakers.into_iter().for_each(Waker::wake);
-        Ok(())
-    }
-
-    /// Ends what a connection gets of a topic, unless it is in it through something else too. What was committed before
-    /// is still its own: the reader is woken to read it and to let go.
-    fn unsubscribe(
-        &self,
-        log: &mut Log,
-        cell: &Arc<Cell>,
-        state: &mut CellState,
-        topic: &Topic,
-        origin: Origin,
-    ) -> Option<Waker> {
-        let key = log.index.key(topic)?;
-        let subscription = state.subscriptions.open_mut(key)?;
-        if let Some(rest) = subscription.origin.without(origin) {
-            subscription.origin = rest;
-            return None;
-        }
-        let seat = subscription.seat;
-        state.subscriptions.close(key, log.head().offset);
-        state.snapshots.remove(key);
-        log.index.unsubscribe(key, cell, seat);
-        if state.subscriptions.closed() > self.config.max_groups {
-            // A reader that does not read while it is moved in and out of groups: what it loses, it is told.
-            if let Some(oldest) = state.subscriptions.take_oldest_closed() {
-                state.lost = true;
-                log.index.release(oldest);
-            }
-        }
-        state.take_waker(&self.pace, self.clock.coarse_ms())
-    }
-
-    /// Ends the streams of a topic and returns how many that were.
-    pub(crate) fn disconnect(&self, topic: &Topic, closing: &Closing) -> usize {
-        let mut closed = Vec::new();
-        {
-            // With the log locked no transport can take over from one that is closed here.
-            let log = self.log.read();
-            let cells: Vec<Arc<Cell>> = match topic {
-                Topic::All => self.cells(),
-                Topic::Connection(id) => self.cell(id).into_iter().collect(),
-                Topic::User(_) | Topic::Group(_) => {
-                    let record = log.index.find(topic);
-                    record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
-                }
-            };
-            closed.extend(cells.into_iter().filter_map(|cell| Some((self.begin_close(&cell, closing)?, cell))));
-        }
-        let begun = closed.iter().filter(|(close, _)| close.begun).count();
-        closed.into_iter().for_each(|(close, cell)| self.go_on(close, &cell));
-        begun
-    }
-
-    /// Has a stream end.
-    pub(crate) fn close(&self, cell: &Arc<Cell>, closing: &Closing) {
-        if let Some(close) = self.begin_close(cell, closing) {
-            self.go_on(close, cell);
-        }
-    }
-
-    /// Tells a connection to end; none if there is nothing to tell it.
-    fn begin_close(&self, cell: &Cell, closing: &Closing) -> Option<Close> {
-        let mut state = cell.inner.lock();
-        // An end that one may come back from gives way to one that is final.
-        let is_final = state.closing.as_ref().is_some_and(|earlier| earlier.reason.is_final());
-        if state.gone || is_final && !closing.now {
-            return None;
-        }
-        let parked = state.is_parked();
-        let earlier = state.closing.take().filter(|_| is_final);
-        let begun = earlier.is_none();
-        let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
-        state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
-        let waker = state.take_waker(&self.pace, self.clock.coarse_ms());
-        Some(Close { begun, parked, waker })
-    }
-
-    /// Has the reader of a connection read the state of a group, as it is now.
-    fn queue_snapshot(&self, log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
-        let topic = log.index.key(topic)?;
-        state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
-        state.take_waker(&self.pace, self.clock.coarse_ms())
-    }
-
-    /// Wakes the reader to end its stream; a connection without one is over.
-    fn go_on(&self, close: Close, cell: &Arc<Cell>) {
-        close.waker.into_iter().for_each(Waker::wake);
-        if close.parked {
-            self.end_parked(cell);
-        }
-    }
-
-    /// The timer's look at one connection.
-    pub(crate) fn look_after(&self, cell: &Arc<Cell>, now_ms: u64) {
-        let waker = {
-            let mut state = cell.inner.lock();
-            if state.window_is_over(now_ms) {
-                drop(state);
-                return self.end_parked(cell);
-            }
-            if state.is_over() {
-                return;
-            }
-            if state.expires_ms() <= now_ms {
-                state.expires_ms = None;
-                let at = self.head.load(Ordering::SeqCst);
-                let identity = std::mem::take(&mut state.identity_expires);
-                let reason = if identity { DisconnectReason::Expired } else { DisconnectReason::MaxLifetime };
-                state.closing.get_or_insert_with(|| Box::new(Closing { at, reason, retry: None, now: false }));
-            }
-            let stall_timeout = crate::clock::millis(self.config.stall_timeout);
-            if state.is_stalled(now_ms, stall_timeout) {
-                drop(state);
-                return self.give_up(cell, now_ms, stall_timeout);
-            }
-            let keep_alive = crate::clock::millis(self.config.keep_alive);
-            let silent_at = state.written_ms + keep_alive;
-            let is_silent = silent_at <= now_ms;
-            state.keep_alive_due |= is_silent;
-            let next = if is_silent { now_ms + keep_alive } else { silent_at };
-            let stalled_at = if state.seen_at_work { state.seen_ms + stall_timeout } else { u64::MAX };
-            let next = next.min(state.expires_ms()).min(stalled_at);
-            state.timer = Some(self.timer.set(next, Task::Connection(Arc::clone(cell))));
-            let has_news = state.keep_alive_due || state.closing.is_some();
-            has_news.then(|| state.take_waker(&self.pace, now_ms)).flatten()
-        };
-        waker.into_iter().for_each(Waker::wake);
-    }
-
-    /// Lets go of a connection whose transport takes nothing, if it still does not.
-    fn give_up(&self, cell: &Arc<Cell>, now_ms: u64, timeout_ms: u64) {
-        self.let_go(cell, |state| {
-            let is_stalled = state.is_stalled(now_ms, timeout_ms);
-            if is_stalled {
-                let closing = Closing { at: 0, reason: DisconnectReason::Stalled, retry: None, now: false };
-                state.closing.get_or_insert_with(|| Box::new(closing));
-            } else {
-                let next = state.written_ms + crate::clock::millis(self.config.keep_alive);
-                state.timer = Some(self.timer.set(next.max(now_ms), Task::Connection(Arc::clone(cell))));
-            }
-            is_stalled
-        });
-    }
-
     pub(crate) fn info(&self, cell: &Cell) -> ConnectionInfo {
         let log = self.log.read();
         let state = cell.inner.lock();
         info(&log, cell, &state)
-    }
-}
-
-/// What to do with a connection and a group.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
-    Join { snapshot: bool },
-    Leave,
-}
-
-impl UserGroups {
-    /// Whether that is new.
-    fn join(&mut self, user: &str, group: &str, since: Offset, max_groups: usize) -> Result<bool, GroupError> {
-        let groups = self.groups.get(user);
-        if groups.is_some_and(|groups| groups.contains_key(group)) {
-            return Ok(false);
-        }
-        if groups.map_or(0, BTreeMap::len) >= max_groups || self.memberships >= MAX_USER_GROUPS {
-            return Err(GroupError(GroupErrorKind::TooManyGroups));
-        }
-        self.memberships += 1;
-        self.groups.entry(user.into()).or_default().insert(group.into(), since);
-        Ok(true)
-    }
-
-    /// Whether it was in it.
-    fn leave(&mut self, user: &str, group: &str) -> bool {
-        let Some(groups) = self.groups.get_mut(user) else { return false };
-        let was_in = groups.remove(group).is_some();
-        self.memberships -= usize::from(was_in);
-        if groups.is_empty() {
-            self.groups.remove(user);
-        }
-        was_in
     }
 }
 
@@ -557,7 +300,14 @@ impl Drop for Place<'_> {
 }
 
 /// Adds a connection to a topic, or one more way to be in it.
-fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Topic, since: Offset, origin: Origin) {
+pub(crate) fn subscribe(
+    log: &mut Log,
+    cell: &Arc<Cell>,
+    state: &mut CellState,
+    topic: &Topic,
+    since: Offset,
+    origin: Origin,
+) {
     if let Some(key) = log.index.key(topic)
         && let Some(subscription) = state.subscriptions.open_mut(key)
     {
@@ -567,14 +317,6 @@ fn subscribe(log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, topic: &Top
     }
     let (topic, seat) = log.index.subscribe(topic, cell);
     state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, snapshot: 0, origin });
-}
-
-/// What is to be done when a connection has been told to end.
-struct Close {
-    /// It was not ending already.
-    begun: bool,
-    parked: bool,
-    waker: Option<Waker>,
 }
 
 fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
@@ -589,13 +331,6 @@ fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
     ConnectionInfo { id: cell.id.to_string(), user: cell.user.as_deref().map(str::to_owned), groups }
 }
 
-fn group_topic(name: &str) -> Result<Topic, GroupError> {
-    if name.len() > MAX_NAME {
-        return Err(GroupError(GroupErrorKind::NameTooLong));
-    }
-    Ok(Topic::group(name))
-}
-
 /// 128 random bits: whoever knows a connection's id may be let to act on it.
 fn connection_id() -> Arc<str> {
     use rand::RngExt as _;
@@ -604,38 +339,4 @@ fn connection_id() -> Arc<str> {
     // 22 of 62 letters and digits: 131 bits.
     let id: String = rand::rng().sample_iter(Alphanumeric).take(22).map(char::from).collect();
     id.into()
-}
-
-/// Why a group was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.0.message())]
-pub struct GroupError(GroupErrorKind);
-
-impl GroupError {
-    /// What was wrong, for matching.
-    pub fn kind(&self) -> GroupErrorKind {
-        self.0
-    }
-}
-
-/// The kinds of [`GroupError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GroupErrorKind {
-    /// No stream with this id is open.
-    UnknownConnection,
-    /// The connection or user is in as many groups as it may be, or the hub holds [`MAX_USER_GROUPS`] memberships.
-    TooManyGroups,
-    /// The name has more than [`MAX_NAME`] bytes.
-    NameTooLong,
-}
-
-impl GroupErrorKind {
-    fn message(self) -> &'static str {
-        match self {
-            Self::UnknownConnection => "no open connection has this id",
-            Self::TooManyGroups => "as many groups joined as may be (HubBuilder::max_groups_per_connection); leave one",
-            Self::NameTooLong => "names of users and groups have at most 512 bytes",
-        }
-    }
 }

@@ -1,0 +1,209 @@
+//! Groups: joined by one connection, or by a user with all of hers, those now and those later.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::cell::{Cell, CellState, JoinSnapshot, Origin};
+use crate::entry::Offset;
+use crate::inner::Inner;
+use crate::log::Log;
+use crate::registry::subscribe;
+use crate::topic::{MAX_NAME, Topic};
+
+/// How many memberships of users in groups a hub holds, for users who are online and for those who are not.
+pub const MAX_USER_GROUPS: usize = 1_000_000;
+
+/// The groups that users are in, whoever of them is connected, and since when.
+#[derive(Debug, Default)]
+pub(crate) struct UserGroups {
+    groups: HashMap<Arc<str>, BTreeMap<Arc<str>, Offset>>,
+    memberships: usize,
+}
+
+/// What to do with a connection and a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Join { snapshot: bool },
+    Leave,
+}
+
+impl Inner {
+    /// Puts a connection into a group, or takes it out.
+    pub(crate) fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+        let topic = group_topic(group)?;
+        let waker = {
+            let mut log = self.log.write();
+            // With the log locked no transport can take it over.
+            let cell = self.cell(connection).ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
+            let mut state = cell.inner.lock();
+            let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
+            let is_in_by_itself = is_in.is_some_and(|subscription| subscription.origin.has(Origin::ITSELF));
+            match change {
+                Change::Leave if is_in_by_itself => {
+                    state.joined -= 1;
+                    self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::ITSELF)
+                }
+                Change::Leave => None,
+                Change::Join { snapshot } => {
+                    if !is_in_by_itself {
+                        if state.joined as usize >= self.config.max_groups {
+                            return Err(GroupError(GroupErrorKind::TooManyGroups));
+                        }
+                        state.joined += 1;
+                    }
+                    let since = log.since();
+                    subscribe(&mut log, &cell, &mut state, &topic, since, Origin::JOINED);
+                    snapshot.then(|| self.queue_snapshot(&log, &mut state, &topic)).flatten()
+                }
+            }
+        };
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Puts all connections of a user into a group, those now and those later, or takes them out.
+    pub(crate) fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
+        let topic = group_topic(group)?;
+        if user.len() > MAX_NAME {
+            return Err(GroupError(GroupErrorKind::NameTooLong));
+        }
+        let mut wakers: Vec<Waker> = Vec::new();
+        {
+            let mut log = self.log.write();
+            let since = log.since();
+            let mut user_groups = self.user_groups.lock();
+            let changed = if join {
+                user_groups.join(user, group, since, self.config.max_groups)?
+            } else {
+                user_groups.leave(user, group)
+            };
+            drop(user_groups);
+            if !changed {
+                return Ok(());
+            }
+            let record = log.index.find(&Topic::user(user));
+            let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
+            for cell in &cells {
+                let mut state = cell.inner.lock();
+                if join {
+                    subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);
+                } else {
+                    wakers.extend(self.unsubscribe(&mut log, cell, &mut state, &topic, Origin::USER));
+                }
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Ends what a connection gets of a topic, unless it is in it through something else too. What was committed before
+    /// is still its own: the reader is woken to read it and to let go.
+    fn unsubscribe(
+        &self,
+        log: &mut Log,
+        cell: &Arc<Cell>,
+        state: &mut CellState,
+        topic: &Topic,
+        origin: Origin,
+    ) -> Option<Waker> {
+        let key = log.index.key(topic)?;
+        let subscription = state.subscriptions.open_mut(key)?;
+        if let Some(rest) = subscription.origin.without(origin) {
+            subscription.origin = rest;
+            return None;
+        }
+        let seat = subscription.seat;
+        state.subscriptions.close(key, log.head().offset);
+        state.snapshots.remove(key);
+        log.index.unsubscribe(key, cell, seat);
+        if state.subscriptions.closed() > self.config.max_groups {
+            // A reader that does not read while it is moved in and out of groups: what it loses, it is told.
+            if let Some(oldest) = state.subscriptions.take_oldest_closed() {
+                state.lost = true;
+                log.index.release(oldest);
+            }
+        }
+        state.take_waker(&self.pace, self.clock.coarse_ms())
+    }
+
+    /// Has the reader of a connection read the state of a group, as it is now.
+    fn queue_snapshot(&self, log: &Log, state: &mut CellState, topic: &Topic) -> Option<Waker> {
+        let topic = log.index.key(topic)?;
+        state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
+        state.take_waker(&self.pace, self.clock.coarse_ms())
+    }
+}
+
+impl UserGroups {
+    /// The groups of a user, and since when.
+    pub(crate) fn of(&self, user: &str) -> impl Iterator<Item = (&Arc<str>, &Offset)> {
+        self.groups.get(user).into_iter().flatten()
+    }
+
+    /// Whether that is new.
+    fn join(&mut self, user: &str, group: &str, since: Offset, max_groups: usize) -> Result<bool, GroupError> {
+        let groups = self.groups.get(user);
+        if groups.is_some_and(|groups| groups.contains_key(group)) {
+            return Ok(false);
+        }
+        if groups.map_or(0, BTreeMap::len) >= max_groups || self.memberships >= MAX_USER_GROUPS {
+            return Err(GroupError(GroupErrorKind::TooManyGroups));
+        }
+        self.memberships += 1;
+        self.groups.entry(user.into()).or_default().insert(group.into(), since);
+        Ok(true)
+    }
+
+    /// Whether it was in it.
+    fn leave(&mut self, user: &str, group: &str) -> bool {
+        let Some(groups) = self.groups.get_mut(user) else { return false };
+        let was_in = groups.remove(group).is_some();
+        self.memberships -= usize::from(was_in);
+        if groups.is_empty() {
+            self.groups.remove(user);
+        }
+        was_in
+    }
+}
+
+fn group_topic(name: &str) -> Result<Topic, GroupError> {
+    if name.len() > MAX_NAME {
+        return Err(GroupError(GroupErrorKind::NameTooLong));
+    }
+    Ok(Topic::group(name))
+}
+
+/// Why a group was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.0.message())]
+pub struct GroupError(GroupErrorKind);
+
+impl GroupError {
+    /// What was wrong, for matching.
+    pub fn kind(&self) -> GroupErrorKind {
+        self.0
+    }
+}
+
+/// The kinds of [`GroupError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupErrorKind {
+    /// No stream with this id is open.
+    UnknownConnection,
+    /// The connection or user is in as many groups as it may be, or the hub holds [`MAX_USER_GROUPS`] memberships.
+    TooManyGroups,
+    /// The name has more than [`MAX_NAME`] bytes.
+    NameTooLong,
+}
+
+impl GroupErrorKind {
+    fn message(self) -> &'static str {
+        match self {
+            Self::UnknownConnection => "no open connection has this id",
+            Self::TooManyGroups => "as many groups joined as may be (HubBuilder::max_groups_per_connection); leave one",
+            Self::NameTooLong => "names of users and groups have at most 512 bytes",
+        }
+    }
+}
