@@ -11,7 +11,7 @@ use crate::encode::Draft;
 use crate::entry::{Entry, Mark, Offset};
 use crate::history::History;
 use crate::id::{EventId, LogName, Position};
-use crate::index::{Fate, Index, Record};
+use crate::index::{Fate, Index, Record, TopicKey};
 use crate::state::Size;
 use crate::sync::AtomicUsize;
 use crate::topic::{Audience, Topic};
@@ -315,6 +315,15 @@ impl Log {
         }
     }
 
+    /// The connection whose topic this is, if it is one's, is gone for good, and with it whoever could ask for the topic's state.
+    pub(crate) fn end_connection(&mut self, topic: TopicKey) {
+        let Some(record) = self.index.get_mut(topic) else { return };
+        if matches!(record.topic, Topic::Connection(_)) {
+            self.state = self.state.changed(record.state_size(), Size::default());
+            record.state = None;
+        }
+    }
+
     /// The log behind a backplane is another one now: everything is forgotten, and every reader is told.
     pub(crate) fn become_another(&mut self, start: EventId) {
         self.name = start.log;
@@ -372,6 +381,10 @@ impl Log {
 /// Makes `entry` the newest of its key in one topic, and returns the one that was.
 fn update_state(record: &mut Record, entry: &Arc<Entry>) -> Option<(Arc<Entry>, Fate)> {
     let key = entry.key.as_ref()?;
+    // A connection's id is given once: where it is not here, nobody will ever ask for its state.
+    if matches!(record.topic, Topic::Connection(_)) && record.subscribers() == 0 {
+        return None;
+    }
     // A retract of a key that is not there ends nothing: it is an event like any other.
     if entry.retract && record.state.as_ref().is_none_or(|state| state.newest(key).is_none()) {
         return None;

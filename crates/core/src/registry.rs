@@ -223,6 +223,7 @@ impl Inner {
             if subscription.is_open() {
                 log.index.unsubscribe(subscription.topic, cell, subscription.seat);
             }
+            log.end_connection(subscription.topic);
             log.index.release(subscription.topic);
         }
         state.snapshots.clear();

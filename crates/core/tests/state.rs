@@ -363,3 +363,21 @@ fn a_reader_that_is_far_behind_misses_the_oldest_ephemeral_events_and_is_told_no
     assert!(tab.events().len() <= 8, "8 MiB of ephemeral events at most");
     assert_eq!(hub.stats().history_events, 1, "they take no room in the history");
 }
+
+#[test]
+fn what_was_kept_for_a_connection_goes_with_it() {
+    let hub = hub(|hub| hub);
+    let mut tab = Tab::open(&hub, anyone());
+    let keyed = |data: &str| Event::message(data).key("k");
+    send_event(&hub, Topic::connection(&tab.id), keyed("1"));
+    send_event(&hub, Topic::connection(&tab.id), keyed("2"));
+    assert_eq!(hub.stats().state_keys, 1);
+    assert_eq!(tab.data(), ["2"]);
+    let id = tab.id.clone();
+    tab.cut();
+    assert_eq!((hub.stats().state_keys, hub.stats().state_bytes), (0, 0));
+    // Nobody will ever come as that connection.
+    send_event(&hub, Topic::connection(&id), keyed("3"));
+    send_event(&hub, Topic::connection("nobody"), keyed("4"));
+    assert_eq!((hub.stats().state_keys, hub.stats().state_bytes), (0, 0));
+}

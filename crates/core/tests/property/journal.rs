@@ -23,6 +23,8 @@ pub(crate) struct Sent {
 pub(crate) struct Journal {
     start: EventId,
     sent: Vec<Sent>,
+    /// The topics of connections that are open: nobody will ever ask for the state of another's.
+    connections: BTreeSet<Topic>,
     /// The newest events, without ephemeral ones.
     retained: VecDeque<Offset>,
     /// The newest event of each key of each topic.
@@ -57,6 +59,7 @@ impl Journal {
         Self {
             start,
             sent: Vec::new(),
+            connections: BTreeSet::new(),
             retained: VecDeque::new(),
             newest: BTreeMap::new(),
             took_place: BTreeSet::new(),
@@ -81,6 +84,17 @@ impl Journal {
         &self.sent[offset - 1]
     }
 
+    pub(crate) fn open(&mut self, connection: &str) {
+        self.connections.insert(Topic::connection(connection));
+    }
+
+    /// A connection is gone, and with it the state of its topic.
+    pub(crate) fn close(&mut self, connection: &str) {
+        let gone = Topic::connection(connection);
+        self.newest.retain(|(topic, _), _| *topic != gone);
+        self.connections.remove(&gone);
+    }
+
     pub(crate) fn commit(&mut self, sent: Sent) {
         assert!(
             place(sent.id) > place(self.sent.last().map_or(self.start, |last| last.id)) && sent.id.log() == self.log(),
@@ -91,7 +105,9 @@ impl Journal {
             self.retained.push_back(offset);
         }
         if let Some(key) = &sent.key {
-            for topic in &sent.topics {
+            let is_kept = |topic: &&Topic| !matches!(topic, Topic::Connection(_)) || self.connections.contains(*topic);
+            let kept: Vec<&Topic> = sent.topics.iter().filter(is_kept).collect();
+            for topic in kept {
                 self.set(topic, key, offset, &sent);
             }
         }

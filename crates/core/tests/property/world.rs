@@ -211,6 +211,7 @@ impl World {
             replays: !matches!(self.retention, Retention::Nothing),
         };
         let connection = tab.id.clone();
+        self.journal.open(&connection);
         let expected = Expected::open(&self.journal, &connection, opening, &tab.take());
         let held = if tab.last_event_id.is_empty() { id } else { tab.last_event_id.clone() };
         self.slots[slot] = Slot { open: Some((tab, expected)), connection, held, waits: false, woken: Arc::default() };
@@ -218,6 +219,7 @@ impl World {
 
     fn cut(&mut self, slot: usize) {
         if let Some((_, expected)) = self.slots[slot].open.take() {
+            self.journal.close(&self.slots[slot].connection);
             self.delivered += expected.delivered;
             self.lagged += expected.lagged;
         }
