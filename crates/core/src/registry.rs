@@ -4,11 +4,12 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::cell::{Cell, CellState, OPEN, Origin, Subscription};
+use crate::clock::millis;
 use crate::connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 use crate::connection::{Connection, Stream};
 use crate::entry::Offset;
@@ -52,7 +53,7 @@ impl Inner {
         }
         self.admit(&request)?;
         let now_ms = self.clock.now_ms();
-        let lifetime = self.lifetime(&request).map_err(refuse)?;
+        let left = request.expires.map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
         let mut place = Place::take(self);
         let mut cell = Arc::new(Cell::new(connection_id(), request.user.clone(), self.shards.current()));
         // Dropped when nothing is locked.
@@ -79,8 +80,9 @@ impl Inner {
                 superseded = inherited.give_to(&mut log, &cell, &mut state);
             }
             self.enter(&mut log, &cell, &mut state, &request, is_known);
-            self.begin_session(&cell, &mut state, &request, now_ms);
-            self.start_clocks(&cell, &mut state, now_ms, lifetime);
+            let identity_ends_ms = left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left)));
+            self.begin_session(&cell, &mut state, &request, identity_ends_ms);
+            self.start_clocks(&cell, &mut state, now_ms, identity_ends_ms);
             // The place of whom it follows is its own now.
             if let Some(place) = place.filter(|_| !is_known) {
                 place.keep();
@@ -163,26 +165,17 @@ impl Inner {
         }
     }
 
-    /// How long a stream may live, and whether that is how long its identity is vouched for.
-    fn lifetime(&self, request: &ConnectRequest) -> Result<Option<(Duration, bool)>, ConnectErrorKind> {
-        let drawn = self.config.max_lifetime.map(|lifetime| {
-            let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
-            (lifetime.mul_f64(part), false)
-        });
-        let left = match request.expires.map(|expires| expires.duration_since(SystemTime::now())) {
-            Some(Err(_)) => return Err(ConnectErrorKind::Expired),
-            Some(Ok(left)) => Some((left, true)),
-            None => None,
-        };
-        Ok(drawn.into_iter().chain(left).min())
-    }
-
-    fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64, lifetime: Option<(Duration, bool)>) {
+    fn start_clocks(&self, cell: &Arc<Cell>, state: &mut CellState, now_ms: u64, identity_ends_ms: u64) {
         state.written_ms = now_ms;
-        state.expires_ms =
-            lifetime.map(|(time, _)| NonZeroU64::MIN.saturating_add(now_ms.saturating_add(crate::clock::millis(time))));
-        state.identity_expires = lifetime.is_some_and(|(_, identity)| identity);
-        let at_ms = (now_ms + crate::clock::millis(self.config.keep_alive)).min(state.expires_ms());
+        let lifetime = self.config.max_lifetime.map(|lifetime| {
+            let part = rand::RngExt::random_range(&mut rand::rng(), 0.8..=1.0);
+            millis(lifetime.mul_f64(part))
+        });
+        let lifetime_ends_ms = lifetime.map_or(u64::MAX, |lifetime| now_ms.saturating_add(lifetime));
+        let ends_ms = identity_ends_ms.min(lifetime_ends_ms);
+        state.identity_expires = identity_ends_ms < lifetime_ends_ms;
+        state.expires_ms = NonZeroU64::new(ends_ms.saturating_add(1)).filter(|ends_ms| ends_ms.get() < u64::MAX);
+        let at_ms = (now_ms + millis(self.config.keep_alive)).min(state.expires_ms());
         state.timer = Some(self.timer.set(at_ms, Task::Connection(Arc::clone(cell))));
     }
 

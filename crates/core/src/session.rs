@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::SystemTime;
 
 use crate::cell::{Cell, CellState, Closing, JoinSnapshots, Origin, Subscription};
 use crate::clock::millis;
@@ -137,12 +136,17 @@ impl Inner {
     }
 
     /// Makes a new connection that of its session.
-    pub(crate) fn begin_session(&self, cell: &Arc<Cell>, state: &mut CellState, request: &ConnectRequest, now_ms: u64) {
+    pub(crate) fn begin_session(
+        &self,
+        cell: &Arc<Cell>,
+        state: &mut CellState,
+        request: &ConnectRequest,
+        expires_ms: u64,
+    ) {
         let Some(name) = &request.session else { return };
-        let left = request.expires.map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default());
         state.session = Some(Box::new(Session {
             name: Arc::clone(name),
-            expires_ms: left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left))),
+            expires_ms,
             parked: None,
             unproven: JoinSnapshots::default(),
         }));
