@@ -18,6 +18,7 @@
 pub mod capabilities;
 pub mod cases;
 pub mod client;
+pub mod completeness;
 pub mod foreign;
 pub mod h2c;
 pub mod http1;
