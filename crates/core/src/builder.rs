@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backplane::{self, Backplane};
+use crate::backplane::Backplane;
+use crate::follow;
 use crate::history::History;
 use crate::hooks::{HookRunner, Hooks};
 use crate::hub::Hub;
@@ -256,10 +257,13 @@ impl HubBuilder {
     pub fn build(self) -> Result<Hub, BuildError> {
         self.config.check()?;
         let hooks = self.hooks.map(HookRunner::start).transpose().map_err(BuildError::Thread)?;
+        if let Some(backplane) = &self.backplane {
+            backplane.retain(&self.config.history);
+        }
         let inner = Arc::new(Inner::new(self.config, hooks, self.backplane.clone()));
         timer::start(&inner).map_err(BuildError::Thread)?;
         if let Some(backplane) = self.backplane {
-            backplane::start(&inner, backplane).map_err(BuildError::Thread)?;
+            follow::start(&inner, backplane).map_err(BuildError::Thread)?;
         }
         Ok(Hub::from_inner(inner))
     }

@@ -229,6 +229,10 @@ impl Stream {
                     (GapReason::Lagged, self.told.position)
                 };
                 let place = reader.place(&self.cursor, known);
+                if reason == GapReason::Lagged {
+                    // What a backplane's log has kept of before is taken in anew; the client may have got it.
+                    self.cursor.ahead = self.cursor.ahead.max(Some(self.told.position));
+                }
                 return Step::Write(self.gap(log, state, reason, log.id(place)));
             }
             Read::Nothing if self.cursor.offset < limit => return Step::Again,

@@ -41,19 +41,22 @@ pub(crate) struct Frame {
 }
 
 impl Draft {
-    pub(crate) fn new(event: &Event) -> Self {
-        let name = event.name.as_deref();
-        let lines = Lines(Some(event.data.as_bytes())).count();
-        let room = ID_ROOM + 40 + name.map_or(0, str::len) + event.data.len() + lines * b"data: \n".len();
+    pub(crate) fn of(event: &Event) -> Self {
+        Self::new(event.name.as_deref(), event.retry, &event.data)
+    }
+
+    pub(crate) fn new(name: Option<&str>, retry: Option<Duration>, data: &str) -> Self {
+        let lines = Lines(Some(data.as_bytes())).count();
+        let room = ID_ROOM + 40 + name.map_or(0, str::len) + data.len() + lines * b"data: \n".len();
         let mut buffer = BytesMut::with_capacity(room);
         buffer.resize(ID_ROOM, 0);
         if let Some(name) = name {
             put_field(&mut buffer, b"event", name.as_bytes());
         }
-        if let Some(retry) = event.retry {
+        if let Some(retry) = retry {
             put_retry(&mut buffer, retry);
         }
-        put_data(&mut buffer, event.data.as_bytes());
+        put_data(&mut buffer, data.as_bytes());
         buffer.extend_from_slice(b"\n");
         Self(buffer)
     }
@@ -171,7 +174,7 @@ mod tests {
     use crate::id::LogName;
 
     fn encode(event: &Event) -> Frame {
-        Draft::new(event).seal("5-1-abc".parse().unwrap())
+        Draft::of(event).seal("5-1-abc".parse().unwrap())
     }
 
     #[test]
@@ -192,7 +195,7 @@ mod tests {
     fn the_longest_id_fits() {
         let log: LogName = "abcdefghijklmno".parse().unwrap();
         let id = EventId::new(u64::MAX, u64::MAX, log);
-        let frame = Draft::new(&Event::message("x")).seal(id);
+        let frame = Draft::of(&Event::message("x")).seal(id);
         assert_eq!(frame.bytes(), format!("id: {id}\ndata: x\n\n").as_bytes());
     }
 }

@@ -114,7 +114,7 @@ impl fmt::Debug for Event {
     }
 }
 
-fn check_name(name: &str) -> Result<(), EventError> {
+pub(crate) fn check_name(name: &str) -> Result<(), EventError> {
     let refusal = if name.is_empty() || name.contains(['\r', '\n', '\0']) {
         Refusal::InvalidName
     } else if name.len() > MAX_EVENT_NAME {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::backplane::Record;
 use crate::cell::{Cell, CellState, JoinSnapshot, Origin};
 use crate::entry::Offset;
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::record::UserGroup;
 use crate::registry::subscribe;
 use crate::topic::{MAX_NAME, Topic};
 
@@ -62,31 +64,44 @@ impl Inner {
         Ok(())
     }
 
-    /// Puts all connections of a user into a group, those now and those later, or takes them out.
-    pub(crate) fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
-        let topic = group_topic(group)?;
-        if user.len() > MAX_NAME {
+    /// Puts all connections of a user into a group, those now and those later, or takes them out: here, or on all nodes
+    /// at the same place of the log.
+    pub(crate) async fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
+        if group.len().max(user.len()) > MAX_NAME {
             return Err(GroupError(GroupErrorKind::NameTooLong));
         }
+        let change = UserGroup { user: user.into(), group: group.into(), joined: join };
+        let (has_begun, since) = {
+            let log = self.log.read();
+            (log.has_begun(), log.since())
+        };
+        // A node that does not know its log yet does not know what would change.
+        if !self.user_groups.lock().admit(&change, self.config.max_groups)? && has_begun {
+            return Ok(());
+        }
+        let Some(backplane) = &self.backplane else {
+            self.take_in_user_group(&change, since);
+            return Ok(());
+        };
+        let id = backplane.append(Record::of_user_group(&change)).await.map_err(|_| UNAVAILABLE)?;
+        if self.has_taken_in(id).await { Ok(()) } else { Err(UNAVAILABLE) }
+    }
+
+    /// Puts all connections of a user into a group, or takes them out.
+    pub(crate) fn take_in_user_group(&self, change: &UserGroup, since: Offset) {
+        let UserGroup { user, group, joined } = change;
+        let topic = Topic::Group(Arc::clone(group));
         let mut wakers: Vec<Waker> = Vec::new();
         {
             let mut log = self.log.write();
-            let since = log.since();
-            let mut user_groups = self.user_groups.lock();
-            let changed = if join {
-                user_groups.join(user, group, since, self.config.max_groups)?
-            } else {
-                user_groups.leave(user, group)
-            };
-            drop(user_groups);
-            if !changed {
-                return Ok(());
+            if !self.user_groups.lock().change(change, since) {
+                return;
             }
-            let record = log.index.find(&Topic::user(user));
+            let record = log.index.find(&Topic::User(Arc::clone(user)));
             let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
             for cell in &cells {
                 let mut state = cell.inner.lock();
-                if join {
+                if *joined {
                     subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);
                 } else {
                     wakers.extend(self.unsubscribe(&mut log, cell, &mut state, &topic, Origin::USER));
@@ -94,7 +109,6 @@ impl Inner {
             }
         }
         wakers.into_iter().for_each(Waker::wake);
-        Ok(())
     }
 
     /// Ends what a connection gets of a topic, unless it is in it through something else too. What was committed before
@@ -141,22 +155,29 @@ impl UserGroups {
         self.groups.get(user).into_iter().flatten()
     }
 
-    /// Whether that is new.
-    fn join(&mut self, user: &str, group: &str, since: Offset, max_groups: usize) -> Result<bool, GroupError> {
-        let groups = self.groups.get(user);
-        if groups.is_some_and(|groups| groups.contains_key(group)) {
-            return Ok(false);
-        }
-        if groups.map_or(0, BTreeMap::len) >= max_groups || self.memberships >= MAX_USER_GROUPS {
+    /// Whether a change would change anything, if there is room for it.
+    fn admit(&self, change: &UserGroup, max_groups: usize) -> Result<bool, GroupError> {
+        let groups = self.groups.get(&change.user);
+        let is_in = groups.is_some_and(|groups| groups.contains_key(&change.group));
+        let is_full = groups.map_or(0, BTreeMap::len) >= max_groups || self.memberships >= MAX_USER_GROUPS;
+        if change.joined && !is_in && is_full {
             return Err(GroupError(GroupErrorKind::TooManyGroups));
         }
-        self.memberships += 1;
-        self.groups.entry(user.into()).or_default().insert(group.into(), since);
-        Ok(true)
+        Ok(change.joined != is_in)
     }
 
-    /// Whether it was in it.
-    fn leave(&mut self, user: &str, group: &str) -> bool {
+    /// Makes a change that was admitted, here or where it was asked for. Whether it changes anything.
+    fn change(&mut self, change: &UserGroup, since: Offset) -> bool {
+        let UserGroup { user, group, joined } = change;
+        if *joined {
+            let groups = self.groups.entry(Arc::clone(user)).or_default();
+            if groups.contains_key(group) {
+                return false;
+            }
+            groups.insert(Arc::clone(group), since);
+            self.memberships += 1;
+            return true;
+        }
         let Some(groups) = self.groups.get_mut(user) else { return false };
         let was_in = groups.remove(group).is_some();
         self.memberships -= usize::from(was_in);
@@ -173,6 +194,8 @@ fn group_topic(name: &str) -> Result<Topic, GroupError> {
     }
     Ok(Topic::group(name))
 }
+
+const UNAVAILABLE: GroupError = GroupError(GroupErrorKind::Unavailable);
 
 /// Why a group was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -196,6 +219,9 @@ pub enum GroupErrorKind {
     TooManyGroups,
     /// The name has more than [`MAX_NAME`] bytes.
     NameTooLong,
+    /// The backplane is away, or no answer came in time. The change may have been made, or be made yet; making it again does no
+    /// harm.
+    Unavailable,
 }
 
 impl GroupErrorKind {
@@ -204,6 +230,7 @@ impl GroupErrorKind {
             Self::UnknownConnection => "no open connection has this id",
             Self::TooManyGroups => "as many groups joined as may be (HubBuilder::max_groups_per_connection); leave one",
             Self::NameTooLong => "names of users and groups have at most 512 bytes",
+            Self::Unavailable => "the backplane did not answer in time; try again",
         }
     }
 }

@@ -68,6 +68,21 @@ impl History {
         self
     }
 
+    /// How many events a backplane has to retain at least: for replay, and for a node that lags behind.
+    pub fn max_events(&self) -> usize {
+        self.window()
+    }
+
+    /// How many bytes of them.
+    pub fn max_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// For how long.
+    pub fn max_age(&self) -> Duration {
+        self.age
+    }
+
     /// Whether events are there for who comes back.
     pub(crate) fn replays(&self) -> bool {
         self.events > 0

@@ -293,7 +293,7 @@ impl Hub {
     ///
     /// [`GroupError`] if a limit is reached.
     pub async fn join_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
-        self.change_user_group(user, group, true)
+        self.change_user_group(user, group, true).await
     }
 
     /// Takes a user out of a group. Connections that joined it themselves stay in it.
@@ -302,7 +302,7 @@ impl Hub {
     ///
     /// [`GroupError`] if a name is too long.
     pub async fn leave_user(&self, user: &str, group: &str) -> Result<(), GroupError> {
-        self.change_user_group(user, group, false)
+        self.change_user_group(user, group, false).await
     }
 
     fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
@@ -310,8 +310,8 @@ impl Hub {
         changed.inspect_err(|error| self.refused(error.kind()))
     }
 
-    fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
-        let changed = self.inner.change_user_group(user, group, join);
+    async fn change_user_group(&self, user: &str, group: &str, join: bool) -> Result<(), GroupError> {
+        let changed = self.inner.change_user_group(user, group, join).await;
         changed.inspect_err(|error| self.refused(error.kind()))
     }
 

@@ -18,6 +18,14 @@ pub(crate) struct Position {
 }
 
 impl Position {
+    /// The place right before this one.
+    pub(crate) fn previous(self) -> Self {
+        match self.seq.checked_sub(1) {
+            Some(seq) => Self { ms: self.ms, seq },
+            None => Self { ms: self.ms.saturating_sub(1), seq: u64::MAX },
+        }
+    }
+
     /// The position of an event committed at `now_ms` after this one: time never goes back, and a full
     /// counter borrows the next millisecond.
     pub(crate) fn next(self, now_ms: u64) -> Self {

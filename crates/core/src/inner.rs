@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::backplane::Backplane;
 use crate::block::Blocks;
@@ -14,7 +14,7 @@ use crate::connects::{Connects, Rate};
 use crate::fanout::Shards;
 use crate::groups::UserGroups;
 use crate::hooks::HookRunner;
-use crate::id::LogName;
+use crate::id::{EventId, LogName};
 use crate::log::Log;
 use crate::pace::Pace;
 use crate::refusals::Counters;
@@ -50,6 +50,10 @@ pub(crate) struct Inner {
     pub(crate) refusals: Counters,
     pub(crate) hooks: Option<HookRunner>,
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    /// The newest record that came on the backplane's tail.
+    pub(crate) taken_in: watch::Sender<Option<EventId>>,
+    /// How many records of the backplane could not be read.
+    pub(crate) skipped: AtomicU64,
     /// Whether the backplane is being followed.
     tailing: AtomicBool,
     closing: AtomicBool,
@@ -88,6 +92,8 @@ impl Inner {
             refusals: Counters::default(),
             hooks,
             backplane,
+            taken_in: watch::Sender::default(),
+            skipped: AtomicU64::new(0),
             tailing: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             delivered: AtomicU64::new(0),

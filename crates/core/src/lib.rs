@@ -82,6 +82,7 @@ mod ending;
 mod entry;
 mod event;
 mod fanout;
+mod follow;
 mod groups;
 mod history;
 mod hooks;
@@ -96,6 +97,7 @@ mod losses;
 mod members;
 mod pace;
 mod read;
+mod record;
 mod refusals;
 mod registry;
 mod resume;
@@ -111,8 +113,12 @@ mod topic;
 
 /// For implementing [`Hooks`] and [`Backplane`].
 pub use async_trait::async_trait;
+/// What a [`Record`] is made of, re-exported.
+pub use bytes::Bytes;
 
-pub use backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record, Tailed};
+pub use backplane::{
+    Backplane, BackplaneError, BackplaneErrorKind, Kept, MAX_STATE_KEY, Record, Retention, Start, StateChange, Tailed,
+};
 pub use builder::{
     BuildError, DEFAULT_KEEP_ALIVE, DEFAULT_MAX_EVENT_BYTES, DEFAULT_MAX_GROUPS, DEFAULT_MAX_KEYS, DEFAULT_MAX_PARKED,
     DEFAULT_MAX_STATE_BYTES, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, DEFAULT_STALL_TIMEOUT, DEFAULT_TICKET_LIFETIME,

@@ -219,11 +219,35 @@ impl Log {
     pub(crate) fn append_at(&mut self, pending: Pending, position: Position, now_ms: u64) -> Arc<Entry> {
         self.head = Mark { offset: self.head.offset + 1, position };
         self.published += 1;
+        let entry = self.entry(pending);
+        if entry.ephemeral {
+            self.ephemeral.push(&entry)
+        } else {
+            self.durable.push(&entry)
+        }
+        for &topic in &entry.topics {
+            let Some(record) = self.index.get_mut(topic) else { continue };
+            record.newest = entry.offset;
+            if entry.ephemeral {
+                record.ephemeral.push_back(Arc::clone(&entry));
+            } else {
+                record.entries.push_back(Arc::clone(&entry));
+                record.newest_durable = Mark::from(&*entry);
+                self.supersede_in(topic, &entry);
+            }
+        }
+        self.retain(now_ms);
+        entry
+    }
+
+    /// The entry of an event at the head.
+    fn entry(&mut self, pending: Pending) -> Arc<Entry> {
+        let Mark { offset, position } = self.head;
         let Pending { draft, audience, key, retract, ephemeral } = pending;
         let index = &mut self.index;
         let topics = audience.topics.iter();
         let entry = Arc::new(Entry {
-            offset: self.head.offset,
+            offset,
             position,
             frame: draft.seal(EventId { position, log: self.name }),
             // An ephemeral event leaves no trace in topics where nobody is.
@@ -240,36 +264,25 @@ impl Log {
             current_in: AtomicUsize::new(0),
         });
         entry.current_in.store(entry.topics.len(), crate::sync::Ordering::Relaxed);
-        if ephemeral {
-            self.ephemeral.push(&entry)
-        } else {
-            self.durable.push(&entry)
-        }
-        for &topic in &entry.topics {
-            let Some(record) = self.index.get_mut(topic) else { continue };
-            record.newest = entry.offset;
-            if ephemeral {
-                record.ephemeral.push_back(Arc::clone(&entry));
-            } else {
-                record.entries.push_back(Arc::clone(&entry));
-                record.newest_durable = Mark::from(&*entry);
-                let before = record.state_size();
-                let replaced = update_state(record, &entry);
-                self.state = self.state.changed(before, record.state_size());
-                let Some((older, fate)) = replaced else { continue };
-                if record.entries.front().is_none_or(|oldest| oldest.offset > older.offset) {
-                    // It lived on as state alone.
-                    self.losses += 1;
-                    self.forgotten = self.forgotten.max(older.offset);
-                    record.lose(Mark::from(&*older), fate, self.losses);
-                }
-                if older.is_superseded() {
-                    self.index.outdate_blocks(&older);
-                }
-            }
-        }
-        self.retain(now_ms);
         entry
+    }
+
+    /// Makes an entry the newest of its key in one of its topics.
+    fn supersede_in(&mut self, topic: TopicKey, entry: &Arc<Entry>) {
+        let Some(record) = self.index.get_mut(topic) else { return };
+        let before = record.state_size();
+        let replaced = update_state(record, entry);
+        self.state = self.state.changed(before, record.state_size());
+        let Some((older, fate)) = replaced else { return };
+        if record.entries.front().is_none_or(|oldest| oldest.offset > older.offset) {
+            // It lived on as state alone.
+            self.losses += 1;
+            self.forgotten = self.forgotten.max(older.offset);
+            record.lose(Mark::from(&*older), fate, self.losses);
+        }
+        if older.is_superseded() {
+            self.index.outdate_blocks(&older);
+        }
     }
 
     /// Applies retention: by count and bytes at each commit, by age also while nothing is sent.
@@ -325,23 +338,40 @@ impl Log {
     }
 
     /// The log behind a backplane is another one now: everything is forgotten, and every reader is told.
-    pub(crate) fn become_another(&mut self, start: EventId) {
+    pub(crate) fn become_another(&mut self, start: EventId, state: Vec<(Position, Pending)>) {
         self.name = start.log;
-        self.start = start.position;
-        self.lose(start.position);
+        self.start = place_before(&state, start.position);
+        self.lose(start.position, state);
         self.reset = self.head.offset;
     }
 
-    /// Entries up to `position` went by unseen: everything before is forgotten, and every reader is told.
-    pub(crate) fn lose(&mut self, position: Position) {
-        self.head = Mark { offset: self.head.offset + 1, position };
+    /// Entries up to `position` went by unseen: everything before is forgotten but what is state still, and every reader
+    /// is told.
+    pub(crate) fn lose(&mut self, position: Position, state: Vec<(Position, Pending)>) {
         self.durable = Window::default();
         self.ephemeral = Window::default();
         self.losses += 1;
-        self.index.forget_all(self.head, self.losses);
+        let offset = self.head.offset + state.len() as Offset + 1;
+        self.index.forget_all(Mark { offset, position }, self.losses);
         self.state = Size::default();
-        self.trimmed = self.head.offset;
-        self.forgotten = self.head.offset;
+        self.restore(state);
+        self.head = Mark { offset, position };
+        self.trimmed = offset;
+        self.forgotten = offset;
+    }
+
+    /// Takes in what lives on as state alone, oldest first.
+    fn restore(&mut self, state: Vec<(Position, Pending)>) {
+        for (position, pending) in state {
+            self.head = Mark { offset: self.head.offset + 1, position };
+            let entry = self.entry(pending);
+            for &topic in &entry.topics {
+                let Some(record) = self.index.get_mut(topic) else { continue };
+                record.newest = entry.offset;
+                record.newest_durable = Mark::from(&*entry);
+                self.supersede_in(topic, &entry);
+            }
+        }
     }
 
     /// The log is to be read from a backplane first.
@@ -370,12 +400,21 @@ impl Log {
         self.began.is_some()
     }
 
-    /// A log that has nothing yet takes its name and its place from the backplane.
-    pub(crate) fn adopt(&mut self, start: EventId) {
+    /// A log that has nothing yet takes its name, its place and its state from the backplane.
+    pub(crate) fn adopt(&mut self, start: EventId, state: Vec<(Position, Pending)>) {
         self.name = start.log;
-        self.start = start.position;
-        self.head.position = start.position;
+        self.start = place_before(&state, start.position);
+        if state.is_empty() {
+            self.head.position = start.position;
+        } else {
+            self.lose(start.position, state);
+        }
     }
+}
+
+/// The place before everything a log has when it begins.
+fn place_before(state: &[(Position, Pending)], start: Position) -> Position {
+    state.first().map_or(start, |(oldest, _)| oldest.previous())
 }
 
 /// Makes `entry` the newest of its key in one topic, and returns the one that was.

@@ -64,6 +64,7 @@ reasons! {
         UnknownConnection: "group_unknown_connection",
         TooManyGroups: "group_too_many_groups",
         NameTooLong: "group_name_too_long",
+        Unavailable: "group_unavailable",
     },
     TicketErrorKind {
         Invalid: "ticket_invalid",

@@ -25,7 +25,7 @@ impl Inner {
         if let Some(key) = event.state_key() {
             self.log.read().admit(&audience, key, event.data.len())?;
         }
-        Ok(backplane.append(Record { audience, event }).await?)
+        Ok(backplane.append(Record::of_event(&audience, &event)).await?)
     }
 
     /// Waits before a commit while others have committed so much that one more each could outrun readers: they have all
@@ -96,7 +96,7 @@ impl Event {
 impl Pending {
     pub(crate) fn new(audience: Audience, event: &Event) -> Self {
         Self {
-            draft: Draft::new(event),
+            draft: Draft::of(event),
             audience,
             key: event.key.as_deref().map(Arc::from),
             retract: event.retract,

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arbitrary::{Arbitrary, Unstructured};
-use ssehub::{Audience, ConnectRequest, Event, EventId, History, Hub, LogName, Record, Tailed};
+use ssehub::{Audience, ConnectRequest, Event, EventId, History, Hub, LogName, Record, Start, Tailed};
 use ssehub_conformance::sse::Block;
 
 use crate::reader::{Reader, as_read};
@@ -171,11 +171,12 @@ impl Story<'_> {
         let mut before = EventId::new(*NOW_MS, 0, name("here"));
         if let Some((after, head)) = self.start {
             before = after.id();
-            items.push(Tailed::Start { after: before, head: head.id() });
+            let (after, head) = (before, head.id());
+            items.push(Tailed::Start(Start { after, head, missed: true, state: Vec::new() }));
         }
         for entry in &self.entries {
             before = entry.at.id(before);
-            items.push(Tailed::Entry(before, entry.record(entry.usable_name())));
+            items.push(Tailed::Entry(before, entry.record(entry.usable_name()).bytes().clone()));
         }
         Script::new(items)
     }

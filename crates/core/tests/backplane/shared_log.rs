@@ -1,11 +1,15 @@
 //! A backplane in memory that several hubs share, and that fails on demand: an ordered log, and one line to it per hub.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use ssehub::{Backplane, BackplaneError, BackplaneErrorKind, EventId, LogName, Record, Tailed, async_trait};
+use ssehub::{
+    Backplane, BackplaneError, BackplaneErrorKind, Bytes, EventId, History, Kept, LogName, Record, Start, StateChange,
+    Tailed, async_trait,
+};
 use tokio::sync::watch;
 
 /// The log itself.
@@ -21,6 +25,8 @@ struct Contents {
     /// The place before the oldest entry.
     start: EventId,
     entries: Vec<(EventId, Record)>,
+    /// The newest record of each key.
+    state: HashMap<Bytes, (EventId, Bytes)>,
     /// How far the clock of the log is behind that of the hubs.
     behind_ms: u64,
 }
@@ -101,7 +107,13 @@ impl SharedLog {
 impl Contents {
     fn new(behind_ms: u64) -> Self {
         let name = LogName::random();
-        Self { name, start: EventId::new(now_ms() - behind_ms, 0, name), entries: Vec::new(), behind_ms }
+        Self {
+            name,
+            start: EventId::new(now_ms() - behind_ms, 0, name),
+            entries: Vec::new(),
+            state: HashMap::new(),
+            behind_ms,
+        }
     }
 
     fn head(&self) -> EventId {
@@ -113,6 +125,12 @@ impl Contents {
         let now_ms = now_ms() - self.behind_ms;
         let (ms, seq) = if now_ms > head.ms() { (now_ms, 0) } else { (head.ms(), head.seq() + 1) };
         let id = EventId::new(ms, seq, self.name);
+        for change in record.state() {
+            match change {
+                StateChange::Set(key) => drop(self.state.insert(key.clone(), (id, record.bytes().clone()))),
+                StateChange::Remove(key) => drop(self.state.remove(key)),
+            }
+        }
         self.entries.push((id, record));
         id
     }
@@ -120,6 +138,23 @@ impl Contents {
     /// Where a tail starts that is asked to follow this.
     fn start_after(&self, after: Option<EventId>) -> EventId {
         after.filter(|after| after.log() == self.name && place(*after) >= place(self.start)).unwrap_or(self.start)
+    }
+
+    /// What a tail starts with.
+    fn start(&self, asked: Option<EventId>, head: EventId) -> Start {
+        let after = self.start_after(asked);
+        // A log that was wiped since has another head.
+        let head = if head.log() == after.log() { head } else { after };
+        let mut kept: BTreeMap<_, Kept> = BTreeMap::new();
+        if asked != Some(after) {
+            for (key, (id, record)) in &self.state {
+                if place(*id) <= place(after) {
+                    let (id, record) = (*id, record.clone());
+                    kept.entry(place(id)).or_insert(Kept { id, keys: vec![], record }).keys.push(key.clone());
+                }
+            }
+        }
+        Start { after, head, missed: asked.is_none(), state: kept.into_values().collect() }
     }
 
     fn next_after(&self, id: EventId) -> Option<(EventId, Record)> {
@@ -175,6 +210,12 @@ impl Line {
 
 #[async_trait]
 impl Backplane for Line {
+    fn retain(&self, _: &History) {}
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
         let state = self.state();
         // Whoever waits for an answer lets others run.
@@ -260,15 +301,13 @@ impl Tail {
         }
         let contents = self.line.log.lock();
         let Some(at) = self.at else {
-            let start = contents.start_after(self.asked);
-            self.at = Some(start);
-            // A log that was wiped since has another head.
-            let head = if self.head.log() == start.log() { self.head } else { start };
-            return Some(Tailed::Start { after: start, head });
+            let start = contents.start(self.asked, self.head);
+            self.at = Some(start.after);
+            return Some(Tailed::Start(start));
         };
         let (id, record) = contents.next_after(at)?;
         self.at = Some(id);
-        let entry = Tailed::Entry(id, record);
+        let entry = Tailed::Entry(id, record.bytes().clone());
         self.repeat = stutters.then(|| entry.clone());
         Some(entry)
     }

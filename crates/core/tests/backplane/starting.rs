@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ssehub::{Event, Hub, HubBuilder, Shutdown, Topic};
+use ssehub::{Audience, Event, Hub, HubBuilder, Shutdown, Topic};
 
 use crate::shared_log::{Line, SharedLog};
 use crate::support::{Tab, anyone, begin_shutdown, eventually, hub, within};
@@ -65,16 +65,28 @@ fn what_is_sent_to_a_connection_that_waits_reaches_it() {
 }
 
 #[test]
-fn a_group_that_is_set_up_before_the_log_is_known_holds_for_what_its_members_have_missed() {
+fn the_groups_of_a_user_and_the_place_where_they_were_joined_are_in_the_log() {
     let (log, third) = log_of_five();
+    let early = node(&log.line());
+    within("joining", early.join_user("alice", "g")).unwrap();
+    let sixth = send(&early, Topic::group("g"), "6").to_string();
     let (line, hub) = starting(&log, |hub| hub);
-    within("joining", hub.join_user("alice", "g")).unwrap();
     let mut tab = Tab::open(&hub, anyone().user("alice").last_event_id(&third));
     line.hold(false);
-    assert_eq!(read(&mut tab, 2), ["4", "5"]);
-    within("joining", hub.join_user("bob", "g")).unwrap();
-    let mut later = Tab::open(&hub, anyone().user("bob").last_event_id(&third));
-    assert_eq!(later.data(), [""; 0], "what was sent before the join is not his");
+    assert_eq!(read(&mut tab, 1), ["6"], "what was sent before the join is not hers");
+    within("leaving", early.leave_user("alice", "g")).unwrap();
+    log.trim_to(0);
+    let late = node(&log.line());
+    let mut later = Tab::open(&late, anyone().user("alice").last_event_id(&sixth));
+    within("joining", late.join_user("alice", "h")).unwrap();
+    send(&late, Topic::group("g"), "7");
+    send(&late, Topic::group("h"), "8");
+    assert_eq!(read(&mut later, 1), ["8"]);
+    log.trim_to(0);
+    let last = node(&log.line());
+    let mut tab = Tab::open(&last, anyone().user("alice"));
+    send(&early, Topic::group("h"), "9");
+    assert_eq!(read(&mut tab, 1), ["9"], "a membership outlives what retention takes");
 }
 
 #[test]
@@ -115,4 +127,56 @@ fn the_snapshot_of_a_stream_that_waited_is_whole_and_has_no_seam() {
     send(&hub, Topic::All, "no key");
     eventually("both to come back", || hub.stats().published == 5);
     assert_eq!(read(&mut tab, 3), ["b1", "a3", "no key"]);
+}
+
+#[test]
+fn the_newest_of_each_key_outlives_what_retention_takes_from_the_log() {
+    let log = SharedLog::new();
+    let early = node(&log.line());
+    let keyed = |data: &str, key: &str| Event::message(data).key(key);
+    let both = || Audience::group("g").or_group("h");
+    let first = within("a send", early.send(both(), keyed("both", "a"))).unwrap();
+    within("a send", early.send(Topic::group("g"), keyed("g alone", "a"))).unwrap();
+    within("a send", early.send(Topic::group("g"), keyed("gone", "b"))).unwrap();
+    within("a send", early.send(Topic::group("g"), Event::message("ended").retract("b"))).unwrap();
+    log.trim_to(0);
+    let late = node(&log.line());
+    assert_eq!(late.stats().state_keys, 2);
+    let snapshot = |group: &str| {
+        let mut tab = Tab::open(&late, anyone().group(group).snapshot(true));
+        tab.data()
+    };
+    assert_eq!(snapshot("g"), ["g alone"]);
+    assert_eq!(snapshot("h"), ["both"]);
+    let mut both = Tab::open(&late, anyone().group("g").group("h").snapshot(true));
+    assert_eq!(both.data(), ["both", "g alone"]);
+    let mut back = Tab::open(&late, anyone().group("h").last_event_id(&both.last_event_id));
+    assert_eq!(back.data(), [""; 0], "it is seen");
+    let mut behind = Tab::open(&late, anyone().group("g").group("h").last_event_id(&first.to_string()));
+    let events = behind.wait_for("hub:gap");
+    assert!(events[1].data.contains("trimmed"), "{events:?}");
+    assert_eq!(events[1].id, Some(first.to_string()), "it goes on before what comes");
+    assert_eq!(behind.data(), ["g alone"], "after a gap comes what is still there and was not seen");
+}
+
+#[test]
+fn a_node_that_was_cut_off_past_retention_tells_a_gap_and_takes_the_state_in_anew() {
+    let log = SharedLog::new();
+    let (line, other) = (log.line(), node(&log.line()));
+    let hub = node(&line);
+    let mut tab = Tab::open(&hub, anyone().group("g"));
+    let keyed = |data: &str, key: &str| Event::message(data).key(key);
+    within("a send", other.send(Topic::group("g"), keyed("seen", "a"))).unwrap();
+    assert_eq!(read(&mut tab, 1), ["seen"]);
+    line.cut(true);
+    eventually("the hub to notice", || !hub.is_ready());
+    within("a send", other.send(Topic::group("g"), keyed("unseen", "b"))).unwrap();
+    send(&other, Topic::group("g"), "lost");
+    log.trim_to(0);
+    line.cut(false);
+    let gap = tab.wait_for("hub:gap");
+    assert!(gap[0].data.contains("lagged"), "{gap:?}");
+    send(&other, Topic::group("g"), "news");
+    assert_eq!(read(&mut tab, 2), ["unseen", "news"], "what was seen does not come again");
+    assert_eq!(hub.stats().state_keys, 2);
 }

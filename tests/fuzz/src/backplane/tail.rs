@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt as _};
 use ssehub::{
-    Audience, Backplane, BackplaneError, BackplaneErrorKind, Event, EventId, Hub, LogName, Record, Tailed, async_trait,
+    Audience, Backplane, BackplaneError, BackplaneErrorKind, Event, EventId, History, Hub, LogName, Record, Tailed,
+    async_trait,
 };
 
 use crate::reader::now;
@@ -118,6 +119,12 @@ impl Drop for Tail {
 
 #[async_trait]
 impl Backplane for Script {
+    fn retain(&self, _: &History) {}
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn append(&self, _: Record) -> Result<EventId, BackplaneError> {
         Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "this log is read only"))
     }
@@ -157,6 +164,12 @@ impl Press {
 
 #[async_trait]
 impl Backplane for Sheets {
+    fn retain(&self, _: &History) {}
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         Ok(EventId::new(0, 0, LogName::random()))
