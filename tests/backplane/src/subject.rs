@@ -1,0 +1,77 @@
+//! What the cases are run on: a kind of backplane, and the means to have logs of it.
+
+use std::{fmt, sync::Arc};
+
+use ssehub::{Backplane, EventId, History, Record, async_trait};
+
+mod memory;
+
+pub use self::memory::Memory;
+use crate::wait::{PATIENCE, within};
+
+/// A kind of backplane.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// A fresh and empty log, beside those there are.
+    async fn log(&self, history: History) -> Box<dyn Log>;
+}
+
+/// One log.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// One more line to it, as another node would have, where there can be other nodes; else the only one again.
+    async fn line(&mut self) -> Line;
+
+    /// Every process that had a line has ended, and one has started again. Lines and tails from before are dropped by
+    /// now.
+    async fn reopen(&mut self) -> Line;
+
+    /// Whether several nodes can have lines.
+    fn is_shared(&self) -> bool;
+
+    /// Whether a tail that is taken up again gets the passing entries of the last seconds.
+    fn keeps_passing(&self) -> bool;
+}
+
+/// A line to a log.
+#[derive(Clone)]
+pub struct Line(Arc<dyn Backplane>);
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// A backplane that is told what to retain.
+    pub fn new(backplane: impl Backplane, history: &History) -> Self {
+        backplane.retain(history);
+        Self(Arc::new(backplane))
+    }
+
+    /// The backplane itself.
+    pub fn backplane(&self) -> &dyn Backplane {
+        &*self.0
+    }
+
+    /// Appends what has to be accepted.
+    ///
+    /// # Panics
+    /// If it is not, or no answer comes in time.
+    pub async fn append(&self, record: Record) -> EventId {
+        within(PATIENCE, "an append", self.0.append(record)).await.expect("the record is accepted")
+    }
+
+    /// Appends lasting records of these texts.
+    ///
+    /// # Panics
+    /// If one is not accepted in time.
+    pub async fn append_all(&self, texts: impl IntoIterator<Item = impl ToString>) -> Vec<EventId> {
+        let mut ids = Vec::new();
+        for text in texts {
+            ids.push(self.append(Record::new(text.to_string())).await);
+        }
+        ids
+    }
+}
