@@ -238,7 +238,7 @@ async fn a_client_of_http_1_0_gets_no_chunks_and_a_closed_connection() {
     assert!(!head.contains("transfer-encoding") && !head.contains("keep-alive"), "{head}");
     assert!(body.starts_with("event:") || body.starts_with("retry:") || body.starts_with("id:"), "{body}");
 
-    assert_eq!(hub.disconnect(ssehub_actix::Topic::All, "over").await, 1);
+    assert_eq!(hub.disconnect(ssehub_actix::Topic::All, "over").await.unwrap(), 1);
     let rest = actix_web::rt::task::spawn_blocking(move || {
         let mut rest = String::new();
         client.read_to_string(&mut rest).expect("the connection was not closed");

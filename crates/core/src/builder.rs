@@ -45,6 +45,10 @@ pub const DEFAULT_MAX_PARKED: usize = 65_536;
 /// change networks.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The default of [`HubBuilder::node_timeout`]: longer than a node takes to hear of its backplane again after a restart of
+/// either, or of a network.
+pub const DEFAULT_NODE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The shortest keep-alive: below this a hub of many connections does nothing else.
 const MIN_KEEP_ALIVE: Duration = Duration::from_millis(10);
 
@@ -70,6 +74,7 @@ pub(crate) struct Config {
     pub(crate) ticket_lifetime: Duration,
     pub(crate) max_groups: usize,
     pub(crate) max_event_bytes: usize,
+    pub(crate) node_timeout: Duration,
 }
 
 impl Default for Config {
@@ -90,6 +95,7 @@ impl Default for Config {
             ticket_lifetime: DEFAULT_TICKET_LIFETIME,
             max_groups: DEFAULT_MAX_GROUPS,
             max_event_bytes: DEFAULT_MAX_EVENT_BYTES,
+            node_timeout: DEFAULT_NODE_TIMEOUT,
         }
     }
 }
@@ -248,6 +254,14 @@ impl HubBuilder {
         self
     }
 
+    /// After how long a node that says nothing is taken for gone, where several share a [backplane](Self::backplane): its
+    /// connections are in no count any more then. It may take a second more. A node says something four times in that time;
+    /// one that shuts down says so. At least 100 ms. Defaults to [`DEFAULT_NODE_TIMEOUT`].
+    pub fn node_timeout(mut self, time: Duration) -> Self {
+        self.config.node_timeout = time;
+        self
+    }
+
     /// Builds the hub and starts its timer thread, its hook thread if it has hooks, and the one that follows its
     /// backplane if it has one. They end with the last handle and the last stream.
     ///
@@ -286,6 +300,7 @@ impl Config {
             ("resume_window", Some(self.resume_window), Duration::ZERO),
             ("history age", Some(self.history.age), Duration::from_millis(1)),
             ("max_connects_per_user's time", self.max_connects.map(|(_, per)| per), Duration::from_millis(1)),
+            ("node_timeout", Some(self.node_timeout), Duration::from_millis(100)),
             ("ticket_lifetime", Some(self.ticket_lifetime), Duration::from_millis(1)),
         ];
         for (option, time, least) in times {

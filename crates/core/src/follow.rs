@@ -17,6 +17,8 @@ use crate::fanout::Wakes;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Pending;
+use crate::nodes::announce::announce;
+use crate::nodes::ask::ANSWER_TIMEOUT;
 use crate::record::{Content, UserGroup};
 use crate::sync::Ordering;
 use crate::timer::Task;
@@ -28,18 +30,17 @@ const MIN_BACKOFF: Duration = Duration::from_millis(50);
 /// The longest wait before the tail is tried again: the backplane is heard again within two seconds of its return.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// How long is waited for what comes through the log, here or from another node: some round trips on a bad day.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Starts the thread that tails the backplane, which ends with the hub.
 pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (gone, weak) = (Arc::clone(&hub.gone), Arc::downgrade(hub));
+    let is_shared = hub.nodes.is_some();
     std::thread::Builder::new().name("ssehub-backplane".into()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
                 () = gone.notified() => {}
-                () = follow(backplane, weak) => {}
+                () = follow(Arc::clone(&backplane), weak.clone()) => {}
+                () = announce(backplane, weak), if is_shared => {}
             }
         });
     })?;
@@ -76,8 +77,9 @@ async fn tail(
     while let Some(tailed) = tail.next().await {
         let Some(hub) = hub.upgrade() else { break };
         match tailed? {
-            Tailed::Start(Start { after, head, missed: _, state }) => {
+            Tailed::Start(Start { after, head, missed, state }) => {
                 hub.start_from(after, *last, state);
+                hub.listen_anew(missed);
                 *last = Some(after);
                 *backoff = MIN_BACKOFF;
                 goal = Some(head);
@@ -140,7 +142,7 @@ impl Inner {
                     state.push((id.position, pending));
                 }
                 Some(Content::UserGroup(group)) => groups.push(group),
-                None => {}
+                Some(Content::Signal(_)) | None => {}
             }
         }
         (state, groups)
@@ -164,6 +166,7 @@ impl Inner {
                 let since = self.log.read().head().offset;
                 self.take_in_user_group(&change, since);
             }
+            Some(Content::Signal(signal)) => self.hear(id.position, signal),
             None => {}
         }
         self.taken_in.send_replace(Some(id));

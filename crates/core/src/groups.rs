@@ -7,8 +7,10 @@ use std::task::Waker;
 use crate::backplane::Record;
 use crate::cell::{Cell, CellState, JoinSnapshot, Origin};
 use crate::entry::Offset;
+use crate::id::Position;
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::signal::{Answer, GroupChange, Joins};
 use crate::record::UserGroup;
 use crate::registry::subscribe;
 use crate::topic::{MAX_NAME, Topic};
@@ -31,8 +33,39 @@ pub(crate) enum Change {
 }
 
 impl Inner {
-    /// Puts a connection into a group, or takes it out.
-    pub(crate) fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+    /// Puts a connection into a group, or takes it out, on whichever node it is. One with a session is changed through the
+    /// log, so that each node knows what it would go on with.
+    pub(crate) async fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+        let Some(nodes) = &self.nodes else { return self.change_group_here(connection, group, change, None) };
+        let here = self.cell(connection).map(|cell| cell.inner.lock().session.is_some());
+        let at = match here {
+            Some(false) => return self.change_group_here(connection, group, change, None),
+            Some(true) => Some(nodes.id),
+            None => nodes.directory.lock().node_of(connection),
+        };
+        let at = at.ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
+        group_topic(group)?;
+        let joins = match change {
+            Change::Join { snapshot } => Some(Joins { snapshot }),
+            Change::Leave => None,
+        };
+        let change = GroupChange { ask: 0, at, connection: connection.into(), group: group.into(), joins };
+        match self.ask_to_change_group(nodes, change).await {
+            Some(Answer::Done) => Ok(()),
+            Some(Answer::UnknownConnection) => Err(GroupError(GroupErrorKind::UnknownConnection)),
+            Some(Answer::TooManyGroups) => Err(GroupError(GroupErrorKind::TooManyGroups)),
+            Some(Answer::Ended(_)) | None => Err(UNAVAILABLE),
+        }
+    }
+
+    /// Puts a connection of this node into a group, or takes it out; at a place of the log, if that is known.
+    pub(crate) fn change_group_here(
+        &self,
+        connection: &str,
+        group: &str,
+        change: Change,
+        at: Option<Position>,
+    ) -> Result<(), GroupError> {
         let topic = group_topic(group)?;
         let waker = {
             let mut log = self.log.write();
@@ -41,9 +74,11 @@ impl Inner {
             let mut state = cell.inner.lock();
             let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
             let is_in_by_itself = is_in.is_some_and(|subscription| subscription.origin.has(Origin::ITSELF));
+            self.note(&cell.id, false);
             match change {
                 Change::Leave if is_in_by_itself => {
                     state.joined -= 1;
+                    state.note_joined(group, None);
                     self.unsubscribe(&mut log, &cell, &mut state, &topic, Origin::ITSELF)
                 }
                 Change::Leave => None,
@@ -56,6 +91,9 @@ impl Inner {
                     }
                     let since = log.since();
                     subscribe(&mut log, &cell, &mut state, &topic, since, Origin::JOINED);
+                    if let Some(at) = at {
+                        state.note_joined(group, Some((at, snapshot)));
+                    }
                     snapshot.then(|| self.queue_snapshot(&log, &mut state, &topic)).flatten()
                 }
             }
@@ -100,6 +138,7 @@ impl Inner {
             let record = log.index.find(&Topic::User(Arc::clone(user)));
             let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
             for cell in &cells {
+                self.note(&cell.id, false);
                 let mut state = cell.inner.lock();
                 if *joined {
                     subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);

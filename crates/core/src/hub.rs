@@ -6,15 +6,16 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::builder::HubBuilder;
-use crate::cell::Closing;
 use crate::connect::{ConnectError, ConnectRequest};
 use crate::connection::Connection;
 use crate::event::Event;
 use crate::groups::{Change, GroupError};
-use crate::hooks::DisconnectReason;
 use crate::id::EventId;
 use crate::identity::Identity;
 use crate::inner::Inner;
+use crate::nodes::NodesError;
+use crate::nodes::directory::Directory;
+use crate::nodes::signal::Say;
 use crate::refusals::{Reason, Refusals};
 use crate::registry::ConnectionInfo;
 use crate::send::SendError;
@@ -184,8 +185,8 @@ impl Hub {
     /// [401](ConnectError::unauthorized) and have the page open a new `EventSource` with a new ticket and the last id
     /// it has seen (`?lastEventId=`).
     ///
-    /// Tickets are known to the process that issued them, whatever its backplane: with several nodes the request for
-    /// the ticket and the stream have to reach the same one.
+    /// Where several nodes share a [backplane](HubBuilder::backplane), a ticket that one has issued can be redeemed on any,
+    /// once.
     ///
     /// # Errors
     ///
@@ -210,7 +211,7 @@ impl Hub {
     /// # }).unwrap();
     /// ```
     pub async fn issue_ticket(&self, identity: Identity) -> Result<Ticket, TicketError> {
-        self.inner.issue_ticket(identity).inspect_err(|error| self.refused(error.kind()))
+        self.inner.issue_ticket(identity).await.inspect_err(|error| self.refused(error.kind()))
     }
 
     /// Redeems a ticket for the identity it was issued for. Of any number who come with the same ticket exactly one
@@ -221,7 +222,7 @@ impl Hub {
     /// [`TicketError`] if it was redeemed before, has expired, was revoked, or never was one. All are the same error,
     /// so that nobody can find out which tickets there are; as a [`ConnectError`] it is a 401.
     pub async fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
-        self.inner.redeem_ticket(ticket).inspect_err(|error| self.refused(error.kind()))
+        self.inner.redeem_ticket(ticket).await.inspect_err(|error| self.refused(error.kind()))
     }
 
     /// Logs a user out: forgets the tickets that were issued for the user, ends the streams and sessions as
@@ -245,23 +246,28 @@ impl Hub {
     /// let ticket = hub.issue_ticket(Identity::user("alice")).await?.to_string();
     /// let stream = hub.connect(ConnectRequest::new().user("alice"))?;
     ///
-    /// assert_eq!(hub.revoke_user("alice", "logged out").await, 1);
+    /// assert_eq!(hub.revoke_user("alice", "logged out").await?, 1);
     /// assert!(hub.redeem_ticket(&ticket).await.is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
-    pub async fn revoke_user(&self, user: &str, reason: &str) -> usize {
-        self.inner.tickets.revoke(user);
-        self.end(&Topic::user(user), reason)
-    }
-
-    /// Puts a connection into a group, from now on.
     ///
     /// # Errors
     ///
-    /// [`GroupError`] if no such connection is open, or a limit is reached.
+    /// [`NodesError`] if it was done on this node and may not have been on others. Saying it again does no harm.
+    pub async fn revoke_user(&self, user: &str, reason: &str) -> Result<usize, NodesError> {
+        self.inner.tickets.revoke(user);
+        self.end(&Topic::user(user), reason, Some(Say::Revoke(user.into()))).await
+    }
+
+    /// Puts a connection into a group, from now on: what is sent to the group after this has resolved reaches it, from
+    /// whichever node it is sent, and whichever node has the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`GroupError`] if no such connection is open, a limit is reached, or its node does not answer.
     pub async fn join(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.change_group(connection, group, Change::Join { snapshot: false })
+        self.change_group(connection, group, Change::Join { snapshot: false }).await
     }
 
     /// As [`join`](Self::join), and the stream gets the newest event of each key of the group first, without ids. What
@@ -271,7 +277,7 @@ impl Hub {
     ///
     /// As [`join`](Self::join).
     pub async fn join_with_snapshot(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.change_group(connection, group, Change::Join { snapshot: true })
+        self.change_group(connection, group, Change::Join { snapshot: true }).await
     }
 
     /// Takes a connection out of a group. What was sent to the group before still reaches it, and nothing sent after. If
@@ -282,12 +288,12 @@ impl Hub {
     ///
     /// [`GroupError`] if no such connection is open.
     pub async fn leave(&self, connection: &str, group: &str) -> Result<(), GroupError> {
-        self.change_group(connection, group, Change::Leave)
+        self.change_group(connection, group, Change::Leave).await
     }
 
     /// Puts all connections of a user into a group: those now, and those that are opened later, until
-    /// [`leave_user`](Self::leave_user). The user need not be online. What is set up before a hub knows its backplane's log
-    /// holds for all that the log retains, as before the restart.
+    /// [`leave_user`](Self::leave_user). The user need not be online. With a backplane it holds on all nodes, from one place of
+    /// the log, and outlives them.
     ///
     /// # Errors
     ///
@@ -305,8 +311,8 @@ impl Hub {
         self.change_user_group(user, group, false).await
     }
 
-    fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
-        let changed = self.inner.change_group(connection, group, change);
+    async fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
+        let changed = self.inner.change_group(connection, group, change).await;
         changed.inspect_err(|error| self.refused(error.kind()))
     }
 
@@ -319,27 +325,38 @@ impl Hub {
         self.inner.refusals.count(kind);
     }
 
-    /// Ends the streams of a topic: of a connection, a user, a group, or all. Each gets what was committed before, then
-    /// `hub:closing` with the reason. Returns how many that were. A browser comes back after its `retry` time, unless the
-    /// application refuses it with 204.
-    pub async fn disconnect(&self, topic: Topic, reason: &str) -> usize {
-        self.end(&topic, reason)
+    /// Ends the streams of a topic: of a connection, a user, a group, or all, on all nodes. Each gets what was committed
+    /// before, then `hub:closing` with the reason. Returns how many that were. A browser comes back after its `retry` time,
+    /// unless the application refuses it with 204.
+    ///
+    /// # Errors
+    ///
+    /// [`NodesError`] if it was done on this node and may not have been on others.
+    pub async fn disconnect(&self, topic: Topic, reason: &str) -> Result<usize, NodesError> {
+        self.end(&topic, reason, None).await
     }
 
-    fn end(&self, topic: &Topic, reason: &str) -> usize {
-        let reason = DisconnectReason::Ended(reason.into());
-        let at = self.inner.head.load(Ordering::SeqCst);
-        self.inner.disconnect(topic, &Closing { at, reason, retry: None, now: false })
+    async fn end(&self, topic: &Topic, reason: &str, first: Option<Say>) -> Result<usize, NodesError> {
+        match &self.inner.nodes {
+            None => Ok(self.inner.end_here(topic, reason)),
+            Some(nodes) => self.inner.end_everywhere(nodes, topic, reason, first).await,
+        }
     }
 
-    /// Who is connected, in no order. Costs what it returns.
+    /// Who is connected, to any node, in no order. Costs what it returns.
+    ///
+    /// This and the queries below answer from this node's memory: what happened on other nodes is in it a moment later, and
+    /// a node that has crashed is out of it within [`node_timeout`](HubBuilder::node_timeout).
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.inner.cells().iter().map(|cell| self.inner.info(cell)).collect()
+        let mut connections: Vec<_> = self.inner.cells().iter().map(|cell| self.inner.info(cell)).collect();
+        connections.extend(self.inner.elsewhere(|others| others.connections().collect::<Vec<_>>()));
+        connections
     }
 
     /// One connection; none if it is not open.
     pub fn connection(&self, id: &str) -> Option<ConnectionInfo> {
-        self.inner.cell(id).map(|cell| self.inner.info(&cell))
+        let here = self.inner.cell(id).map(|cell| self.inner.info(&cell));
+        here.or_else(|| self.inner.elsewhere(|others| others.connection(id)))
     }
 
     /// Who is in a group, in no order.
@@ -349,12 +366,14 @@ impl Hub {
             let record = log.index.find(&Topic::group(group));
             record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
         };
-        cells.iter().map(|cell| self.inner.info(cell)).collect()
+        let mut members: Vec<_> = cells.iter().map(|cell| self.inner.info(cell)).collect();
+        members.extend(self.inner.elsewhere(|others| others.members(group).collect::<Vec<_>>()));
+        members
     }
 
     /// How many connections are in a group.
     pub fn member_count(&self, group: &str) -> usize {
-        self.subscribers(&Topic::group(group))
+        self.subscribers(&Topic::group(group)) + self.inner.elsewhere(|others| others.member_count(group))
     }
 
     /// Whether a user has an open stream.
@@ -364,14 +383,15 @@ impl Hub {
 
     /// How many open streams a user has.
     pub fn connections_of(&self, user: &str) -> usize {
-        self.subscribers(&Topic::user(user))
+        self.subscribers(&Topic::user(user)) + self.inner.elsewhere(|others| others.connections_of(user))
     }
 
+    /// On this node.
     fn subscribers(&self, topic: &Topic) -> usize {
         self.inner.log.read().index.find(topic).map_or(0, |record| record.subscribers())
     }
 
-    /// The hub's gauges and counters. Costs the number of connections.
+    /// The gauges and counters of this node's hub. Costs the number of its connections.
     pub fn stats(&self) -> Stats {
         let cells = self.inner.cells();
         let open: u64 =
@@ -391,6 +411,9 @@ impl Hub {
             state_keys: log.state().keys,
             state_bytes: log.state().bytes,
             tickets: self.inner.tickets.len(),
+            nodes: 1 + self.inner.elsewhere(Directory::nodes),
+            connections_elsewhere: self.inner.elsewhere(Directory::len),
+            skipped: self.inner.skipped.load(Ordering::Relaxed),
         }
     }
 
@@ -451,4 +474,10 @@ pub struct Stats {
     pub state_bytes: usize,
     /// Tickets that were issued and not redeemed, but for those that have expired more than a second ago.
     pub tickets: usize,
+    /// Nodes of the hub that are alive, this one included.
+    pub nodes: usize,
+    /// Connections that other nodes have.
+    pub connections_elsewhere: usize,
+    /// Records of the backplane that could not be read: damaged ones, or of another version of this crate.
+    pub skipped: u64,
 }

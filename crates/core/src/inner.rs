@@ -16,6 +16,7 @@ use crate::groups::UserGroups;
 use crate::hooks::HookRunner;
 use crate::id::{EventId, LogName};
 use crate::log::Log;
+use crate::nodes::Nodes;
 use crate::pace::Pace;
 use crate::refusals::Counters;
 use crate::session::Sessions;
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) refusals: Counters,
     pub(crate) hooks: Option<HookRunner>,
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
+    /// There if other nodes use the same backplane.
+    pub(crate) nodes: Option<Arc<Nodes>>,
     /// The newest record that came on the backplane's tail.
     pub(crate) taken_in: watch::Sender<Option<EventId>>,
     /// How many records of the backplane could not be read.
@@ -73,7 +76,9 @@ impl Inner {
         if backplane.is_some() {
             log.wait();
         }
+        let is_shared = backplane.as_ref().is_some_and(|backplane| backplane.is_shared());
         Self {
+            nodes: is_shared.then(|| Arc::new(Nodes::new(config.node_timeout))),
             pace: Pace::new(&config.history),
             connects: Connects::new(config.max_connects.map(|(connects, per)| Rate::new(connects, per))),
             config,
@@ -115,8 +120,20 @@ impl Inner {
         self.tailing.store(tailing, Ordering::SeqCst);
     }
 
+    pub(crate) fn is_tailing(&self) -> bool {
+        self.tailing.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_closing() && (self.backplane.is_none() || self.tailing.load(Ordering::SeqCst))
+        !self.is_closing() && (self.backplane.is_none() || self.is_tailing())
+    }
+
+    /// A connection of this node has come, changed, or gone: other nodes are told. If it is gone, its session may be
+    /// taken up elsewhere or not.
+    pub(crate) fn note(&self, connection: &Arc<str>, resumable: bool) {
+        if let Some(nodes) = &self.nodes {
+            nodes.outbox.note(connection, resumable);
+        }
     }
 
     /// Lets readers see the head, once the log has begun.

@@ -95,6 +95,7 @@ mod listen;
 mod log;
 mod losses;
 mod members;
+mod nodes;
 mod pace;
 mod read;
 mod record;
@@ -121,8 +122,8 @@ pub use backplane::{
 };
 pub use builder::{
     BuildError, DEFAULT_KEEP_ALIVE, DEFAULT_MAX_EVENT_BYTES, DEFAULT_MAX_GROUPS, DEFAULT_MAX_KEYS, DEFAULT_MAX_PARKED,
-    DEFAULT_MAX_STATE_BYTES, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, DEFAULT_STALL_TIMEOUT, DEFAULT_TICKET_LIFETIME,
-    HubBuilder,
+    DEFAULT_MAX_STATE_BYTES, DEFAULT_NODE_TIMEOUT, DEFAULT_RETRY, DEFAULT_RETRY_AFTER, DEFAULT_STALL_TIMEOUT,
+    DEFAULT_TICKET_LIFETIME, HubBuilder,
 };
 pub use connect::{ConnectError, ConnectErrorKind, ConnectRequest};
 pub use connection::Connection;
@@ -136,6 +137,7 @@ pub use hub::{Hub, Stats};
 pub use id::{EventId, LogName, ParseEventIdError};
 pub use identity::Identity;
 pub use listen::{ListenOptions, listen};
+pub use nodes::{NodesError, NodesErrorKind};
 pub use refusals::Refusals;
 pub use registry::ConnectionInfo;
 pub use send::{SendError, SendErrorKind};

@@ -16,6 +16,7 @@ use crate::clock::millis;
 use crate::encode::Draft;
 use crate::event::{Event, check_name};
 use crate::log::Pending;
+use crate::nodes::signal::Signal;
 use crate::topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};
 
 /// The version of what is written, and the only one that is read.
@@ -29,6 +30,7 @@ const HEADER: usize = 5;
 pub(crate) enum Content {
     Event(Pending),
     UserGroup(UserGroup),
+    Signal(Signal),
 }
 
 /// A user is put into a group, or taken out.
@@ -59,6 +61,7 @@ pub(crate) enum RecordError {
 enum Form<'a> {
     Event(#[serde(borrow)] EventForm<'a>),
     UserGroup { user: &'a str, group: &'a str, joined: bool },
+    Signal(Signal),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +118,11 @@ impl Record {
         let key = join_key(b'g', user, group);
         if *joined { record.set(key) } else { record.remove(key) }
     }
+
+    /// The record of what a node says.
+    pub(crate) fn of_signal(signal: Signal) -> Self {
+        Self::new(Form::Signal(signal).encode(256)).passing()
+    }
 }
 
 impl Content {
@@ -133,7 +141,8 @@ impl Content {
             Form::UserGroup { user, group, joined } if user.len().max(group.len()) <= MAX_NAME => {
                 Ok(Self::UserGroup(UserGroup { user: user.into(), group: group.into(), joined }))
             }
-            Form::UserGroup { .. } => Err(RecordError::Invalid),
+            Form::Signal(signal) if signal.is_valid() => Ok(Self::Signal(signal)),
+            Form::UserGroup { .. } | Form::Signal(_) => Err(RecordError::Invalid),
         }
     }
 }

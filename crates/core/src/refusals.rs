@@ -73,6 +73,7 @@ reasons! {
         TooManyGroups: "ticket_too_many_groups",
         TooManyTickets: "ticket_too_many_tickets",
         Full: "ticket_full",
+        Unavailable: "ticket_unavailable",
     },
 }
 

@@ -17,6 +17,7 @@ use crate::hooks::{Call, DisconnectReason};
 use crate::index::TopicKey;
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::directory::Directory;
 use crate::resume::Resume;
 use crate::session::oldest_parked_of;
 use crate::sync::Ordering;
@@ -68,25 +69,33 @@ impl Inner {
                 return Err(refuse(ConnectErrorKind::Expired));
             }
             let inherited = self.take_over(&mut log, &request).map_err(refuse)?;
-            match &inherited {
-                Some(inherited) => {
-                    cell = Arc::new(Cell::new(Arc::clone(&inherited.id), request.user.clone(), self.shards.current()));
-                }
-                None => driven_out = self.make_room(&mut log, &request, &mut place).map_err(refuse)?,
+            let mut claimed = None;
+            if inherited.is_none() {
+                let may_claim = self.may_claim(&request).map_err(refuse)?;
+                driven_out = self.make_room(&mut log, &request, &mut place, may_claim).map_err(refuse)?;
+                claimed = self.claim(&request);
+            }
+            let known_id = inherited.as_ref().map(|it| &it.id).or(claimed.as_ref().map(|it| &it.id));
+            if let Some(id) = known_id {
+                cell = Arc::new(Cell::new(Arc::clone(id), request.user.clone(), self.shards.current()));
             }
             let mut state = cell.inner.lock();
-            let is_known = inherited.is_some();
+            let identity_ends_ms = left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left)));
+            self.begin_session(&cell, &mut state, &request, identity_ends_ms);
+            // The place of whom it follows here is its own now.
+            if let Some(place) = place.filter(|_| inherited.is_none()) {
+                place.keep();
+            }
+            let is_known = inherited.is_some() || claimed.as_ref().is_some_and(|claimed| !claimed.is_told);
             if let Some(inherited) = inherited {
                 superseded = inherited.give_to(&mut log, &cell, &mut state);
             }
-            self.enter(&mut log, &cell, &mut state, &request, is_known);
-            let identity_ends_ms = left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left)));
-            self.begin_session(&cell, &mut state, &request, identity_ends_ms);
-            self.start_clocks(&cell, &mut state, now_ms, identity_ends_ms);
-            // The place of whom it follows is its own now.
-            if let Some(place) = place.filter(|_| !is_known) {
-                place.keep();
+            if let Some(claimed) = claimed {
+                let seen = request.last_event_id.as_deref().and_then(|id| id.parse().ok());
+                claimed.give_to(&mut log, &cell, &mut state, seen);
             }
+            self.enter(&mut log, &cell, &mut state, &request, is_known);
+            self.start_clocks(&cell, &mut state, now_ms, identity_ends_ms);
             if log.has_begun() {
                 state.begin_turn(&self.pace, now_ms);
                 let resume = Resume::new(self, &log, &cell, &mut state, &request, log.head());
@@ -107,13 +116,16 @@ impl Inner {
         log: &mut Log,
         request: &ConnectRequest,
         place: &mut Option<Place<'h>>,
+        moves_here: bool,
     ) -> Result<Option<Left<'h>>, ConnectErrorKind> {
         if place.is_none() && self.oldest_parked().is_none() {
             return Err(ConnectErrorKind::Full);
         }
         let user = request.user.as_ref().filter(|user| {
             let record = log.index.find(&Topic::User(Arc::clone(user)));
-            record.map_or(0, |record| record.subscribers()) >= self.config.max_connections_per_user
+            let here = record.map_or(0, |record| record.subscribers());
+            let elsewhere = self.elsewhere(|others| others.connections_of(user));
+            here + elsewhere.saturating_sub(usize::from(moves_here)) >= self.config.max_connections_per_user
         });
         let gives_way = match user {
             Some(user) => Some(oldest_parked_of(log, user).ok_or(ConnectErrorKind::TooManyConnections)?),
@@ -139,12 +151,14 @@ impl Inner {
         if let Some(user) = &cell.user {
             let topic = Topic::User(Arc::clone(user));
             subscribe(log, cell, state, &topic, 0, Origin::NATURE);
-            came_online = log.index.find(&topic).filter(|record| record.subscribers() == 1).map(|_| user);
+            let is_first = log.index.find(&topic).is_some_and(|record| record.subscribers() == 1);
+            came_online = (is_first && self.elsewhere(|others| others.connections_of(user)) == 0).then_some(user);
             for (group, since) in self.user_groups.lock().of(user) {
                 subscribe(log, cell, state, &Topic::Group(Arc::clone(group)), *since, Origin::USER);
             }
         }
         self.connections.insert(Arc::clone(&cell.id), Arc::clone(cell));
+        self.note(&cell.id, false);
         if let Some(hooks) = self.hooks.as_ref().filter(|_| !is_known) {
             if let Some(user) = came_online {
                 hooks.call(Call::UserOnline(Arc::clone(user)));
@@ -208,9 +222,27 @@ impl Inner {
         }
     }
 
-    /// Takes a connection that is there out of everything: the one way out.
+    /// Takes a connection that is there out of everything, and tells the hooks.
     pub(crate) fn remove<'h>(&'h self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState) -> Left<'h> {
         let info = self.hooks.as_ref().map(|_| info(log, cell, state));
+        let resumable = self.is_closing() && state.may_come_back();
+        let left = self.take_out(log, cell, state);
+        self.note(&cell.id, resumable);
+        if let (Some(hooks), Some(info)) = (&self.hooks, info) {
+            let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
+            hooks.call(Call::Disconnected(info, reason));
+            if let Some(user) = &cell.user
+                && log.index.find(&Topic::User(Arc::clone(user))).is_none_or(|record| record.subscribers() == 0)
+                && self.elsewhere(|others| others.connections_of(user)) == 0
+            {
+                hooks.call(Call::UserOffline(Arc::clone(user)));
+            }
+        }
+        left
+    }
+
+    /// Takes a connection that is there out of everything: the one way out.
+    pub(crate) fn take_out<'h>(&'h self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState) -> Left<'h> {
         state.gone = true;
         for subscription in state.subscriptions.take_all() {
             if subscription.is_open() {
@@ -222,17 +254,12 @@ impl Inner {
         state.snapshots.clear();
         self.connections.remove(&cell.id);
         self.end_session(cell, state);
-        let waker = self.quiet(state);
-        if let (Some(hooks), Some(info)) = (&self.hooks, info) {
-            let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
-            hooks.call(Call::Disconnected(info, reason));
-            if let Some(user) = &cell.user
-                && log.index.find(&Topic::User(Arc::clone(user))).is_none_or(|record| record.subscribers() == 0)
-            {
-                hooks.call(Call::UserOffline(Arc::clone(user)));
-            }
-        }
-        Left { _waker: waker, place: Some(Place(self)) }
+        Left { _waker: self.quiet(state), place: Some(Place(self)) }
+    }
+
+    /// What other nodes have, as far as this one has heard; nothing where there are none.
+    pub(crate) fn elsewhere<T: Default>(&self, look: impl FnOnce(&Directory) -> T) -> T {
+        self.nodes.as_ref().map_or_else(T::default, |nodes| look(&nodes.directory.lock()))
     }
 
     /// The connection has no reader any more. Returns what that would have been woken by.
@@ -313,7 +340,7 @@ pub(crate) fn subscribe(
     state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, snapshot: 0, origin });
 }
 
-fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
+pub(crate) fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
     let open = state.subscriptions.iter().filter(|subscription| subscription.is_open());
     let topics = open.filter_map(|subscription| log.index.get(subscription.topic));
     let groups = topics.filter_map(|record| match &record.topic {

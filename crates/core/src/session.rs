@@ -14,13 +14,16 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::cell::{Cell, CellState, Closing, JoinSnapshots, Origin, Subscription};
+use crate::cell::{Cell, CellState, Closing, JoinSnapshot, JoinSnapshots, Origin, Subscription};
 use crate::clock::millis;
 use crate::connect::{ConnectErrorKind, ConnectRequest};
 use crate::hooks::DisconnectReason;
+use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Log;
-use crate::registry::Left;
+use crate::nodes::directory::Claimed;
+use crate::nodes::signal::{JoinedForm, Say, SessionForm};
+use crate::registry::{Left, subscribe};
 use crate::timer::Task;
 use crate::topic::Topic;
 
@@ -29,7 +32,16 @@ use crate::topic::Topic;
 pub const SESSION_NAME_BYTES: RangeInclusive<usize> = 22..=128;
 
 /// Whose session it is, and its name.
-type Key = (Option<Arc<str>>, Arc<str>);
+pub(crate) type SessionKey = (Option<Arc<str>>, Arc<str>);
+
+/// A group that a connection has joined through the log, so that any node can go on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) group: Arc<str>,
+    /// The place of the log where it joined.
+    pub(crate) since: Position,
+    pub(crate) snapshot: bool,
+}
 
 /// What a connection with a session has beside others.
 #[derive(Debug)]
@@ -41,6 +53,10 @@ pub(crate) struct Session {
     parked: Option<Parked>,
     /// Snapshots of joined groups that were read, of which nobody knows whether the client has got them.
     pub(crate) unproven: JoinSnapshots,
+    /// Where several nodes share a log: what any of them would need.
+    joined: Vec<Joined>,
+    /// This node has taken it from another one, which has not heard of that yet.
+    is_claiming: bool,
 }
 
 /// How long a connection without a transport waits.
@@ -54,7 +70,7 @@ struct Parked {
 /// The sessions of a hub. Locked after a cell.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    cells: HashMap<Key, Arc<Cell>>,
+    cells: HashMap<SessionKey, Arc<Cell>>,
     /// In the order in which they were parked, which is that in which their windows end.
     parked: BTreeMap<u64, Arc<Cell>>,
     last: u64,
@@ -66,7 +82,7 @@ impl Sessions {
         self.parked.len()
     }
 
-    fn forget(&mut self, key: &Key, cell: &Arc<Cell>) {
+    fn forget(&mut self, key: &SessionKey, cell: &Arc<Cell>) {
         if self.cells.get(key).is_some_and(|current| Arc::ptr_eq(current, cell)) {
             self.cells.remove(key);
         }
@@ -80,6 +96,7 @@ pub(crate) struct Inherited {
     pub(crate) subscriptions: Vec<Subscription>,
     /// The offsets to which snapshots of joined groups were owed, or may have been lost on the way.
     pub(crate) snapshots: JoinSnapshots,
+    joined: Vec<Joined>,
     /// What would have read on.
     pub(crate) waker: Option<Waker>,
 }
@@ -92,7 +109,33 @@ impl Inherited {
             state.subscriptions.insert(Subscription { seat, ..subscription });
         }
         state.snapshots = self.snapshots;
+        state.session.iter_mut().for_each(|session| session.joined.clone_from(&self.joined));
         self.waker
+    }
+}
+
+impl Claimed {
+    /// Gives it to the session's next connection: all that another node knows of it.
+    pub(crate) fn give_to(self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState, seen: Option<EventId>) {
+        // What was sent to it while it was elsewhere.
+        subscribe(log, cell, state, &Topic::Connection(Arc::clone(&self.id)), 0, Origin::NATURE);
+        for joined in &self.joined {
+            let topic = Topic::Group(Arc::clone(&joined.group));
+            let since = log.at_or_before(joined.since);
+            subscribe(log, cell, state, &topic, since, Origin::JOINED);
+            // Who has an id from behind it has got the snapshot.
+            let is_proven = seen.is_some_and(|seen| seen.log == log.name() && seen.position > joined.since);
+            if joined.snapshot
+                && !is_proven
+                && let Some(topic) = log.index.key(&topic)
+            {
+                state.snapshots.push(JoinSnapshot { topic, at: log.head().offset });
+            }
+        }
+        if let Some(session) = &mut state.session {
+            session.joined = self.joined;
+            session.is_claiming = true;
+        }
     }
 }
 
@@ -115,8 +158,24 @@ impl CellState {
         self.session.as_ref()?.parked
     }
 
+    /// The session as other nodes are to know it.
+    pub(crate) fn session_form(&self) -> Option<SessionForm> {
+        let session = self.session.as_ref().filter(|_| self.may_come_back())?;
+        let joined = session.joined.iter().map(JoinedForm::from).collect();
+        Some(SessionForm { name: session.name.to_string(), joined })
+    }
+
+    /// Notes where in the log a group was joined, or that it was left.
+    pub(crate) fn note_joined(&mut self, group: &str, joins: Option<(Position, bool)>) {
+        let Some(session) = &mut self.session else { return };
+        session.joined.retain(|joined| *joined.group != *group);
+        if let Some((since, snapshot)) = joins {
+            session.joined.push(Joined { group: group.into(), since, snapshot });
+        }
+    }
+
     /// Whether somebody may come back to it: not if the application has ended it, or its identity has.
-    fn may_come_back(&self) -> bool {
+    pub(crate) fn may_come_back(&self) -> bool {
         self.session.is_some() && self.closing.as_ref().is_none_or(|closing| !closing.reason.is_final())
     }
 }
@@ -149,6 +208,8 @@ impl Inner {
             expires_ms,
             parked: None,
             unproven: JoinSnapshots::default(),
+            joined: Vec::new(),
+            is_claiming: false,
         }));
         if let Some(key) = key(cell.user.as_ref(), Some(name)) {
             self.sessions.lock().cells.insert(key, Arc::clone(cell));
@@ -194,17 +255,71 @@ impl Inner {
             }
         }
         let mut snapshots = std::mem::take(&mut state.snapshots);
+        let mut places = Vec::new();
         if let Some(session) = &mut state.session {
+            places = std::mem::take(&mut session.joined);
             snapshots.append(std::mem::take(&mut session.unproven));
             if let Some(parked) = session.parked.take() {
                 self.sessions.lock().parked.remove(&parked.place);
             }
         }
         state.gone = true;
-        let reason = DisconnectReason::Ended("superseded".into());
-        state.closing = Some(Box::new(Closing { at: 0, reason, retry: None, now: false }));
+        state.closing = Some(Box::new(superseded()));
         let waker = self.quiet(&mut state);
-        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, waker }))
+        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, waker }))
+    }
+
+    /// Whether a session is another node's, and may be taken from it.
+    pub(crate) fn may_claim(&self, request: &ConnectRequest) -> Result<bool, ConnectErrorKind> {
+        let key = key(request.user.as_ref(), request.session.as_ref());
+        let Some((nodes, key)) = self.nodes.as_ref().zip(key) else { return Ok(false) };
+        let directory = nodes.directory.lock();
+        let Some(joined) = directory.joined(&key) else { return Ok(false) };
+        let unnamed = joined.iter().filter(|joined| request.groups.binary_search(&joined.group).is_err());
+        if unnamed.count() + request.groups.len() > self.config.max_groups {
+            return Err(ConnectErrorKind::TooManyGroups);
+        }
+        Ok(true)
+    }
+
+    /// Takes a session from another node, and says so.
+    pub(crate) fn claim(&self, request: &ConnectRequest) -> Option<Claimed> {
+        let key = key(request.user.as_ref(), request.session.as_ref())?;
+        let nodes = self.nodes.as_ref()?;
+        let claimed = nodes.directory.lock().claim(&key)?;
+        let (user, session) = key;
+        nodes.outbox.say(Say::Claim {
+            user: user.as_deref().map(str::to_owned),
+            session: session.to_string(),
+            connection: claimed.id.to_string(),
+        });
+        Some(claimed)
+    }
+
+    /// The claim of this node has come back on the tail: all others have heard it, or will before anything that comes later.
+    pub(crate) fn has_claimed(&self, key: &SessionKey, connection: &str) {
+        if let Some(cell) = self.session_cell(key, connection) {
+            cell.inner.lock().session.iter_mut().for_each(|session| session.is_claiming = false);
+        }
+    }
+
+    /// Another node has taken a session from this one: its transport here, if there is one still, is superseded.
+    pub(crate) fn hand_over(&self, key: &SessionKey, connection: &str) {
+        // Dropped when nothing is locked.
+        let _left: Left<'_>;
+        let mut log = self.log.write();
+        let Some(cell) = self.session_cell(key, connection) else { return };
+        let mut state = cell.inner.lock();
+        // Who claims it later has it.
+        if state.gone || state.session.as_ref().is_some_and(|session| session.is_claiming) {
+            return;
+        }
+        state.closing = Some(Box::new(superseded()));
+        _left = self.take_out(&mut log, &cell, &mut state);
+    }
+
+    fn session_cell(&self, key: &SessionKey, connection: &str) -> Option<Arc<Cell>> {
+        self.sessions.lock().cells.get(key).filter(|cell| *cell.id == *connection).cloned()
     }
 
     /// Whether a connection whose transport is gone waits for another.
@@ -269,6 +384,11 @@ pub(crate) fn oldest_parked_of(log: &Log, user: &Arc<str>) -> Option<Arc<Cell>> 
     parked.min_by_key(|(place, _)| *place).map(|(_, cell)| Arc::clone(cell))
 }
 
-fn key(user: Option<&Arc<str>>, name: Option<&Arc<str>>) -> Option<Key> {
+/// How a transport ends whose session another one has taken over.
+fn superseded() -> Closing {
+    Closing { at: 0, reason: DisconnectReason::Ended("superseded".into()), retry: None, now: false }
+}
+
+fn key(user: Option<&Arc<str>>, name: Option<&Arc<str>>) -> Option<SessionKey> {
     name.map(|name| (user.cloned(), Arc::clone(name)))
 }

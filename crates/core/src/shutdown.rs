@@ -11,11 +11,15 @@ use crate::cell::Closing;
 use crate::clock::millis;
 use crate::hooks::DisconnectReason;
 use crate::inner::Inner;
+use crate::nodes::signal::Say;
 use crate::sync::Ordering;
 use crate::timer::Task;
 
 /// The default of [`Shutdown::retry`]: a deploy's clients come back over four seconds, not at once.
 const DEFAULT_SPREAD: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
+
+/// How long a backplane may take to hear that this node leaves: it may be away.
+const LEAVING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How streams are ended by [`Hub::shutdown`](crate::Hub::shutdown).
 ///
@@ -101,6 +105,11 @@ impl Inner {
         for cell in &remaining {
             let reason = DisconnectReason::Shutdown(Arc::clone(&shutdown.reason));
             self.close(cell, &Closing { at, reason, retry: None, now: true });
+        }
+        if let Some(nodes) = &self.nodes {
+            nodes.outbox.close();
+            // Others find out by themselves if it does not reach them.
+            let _ = self.in_time(LEAVING_TIMEOUT, self.say(nodes, vec![Say::Leaving])).await;
         }
         ShutdownReport { closed: cells.len().saturating_sub(remaining.len()), remaining: remaining.len() }
     }

@@ -10,10 +10,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Notify;
+
 use crate::clock::millis;
 use crate::connect::ConnectRequest;
+use crate::id::Position;
 use crate::identity::{Identity, has_come};
 use crate::inner::Inner;
+use crate::nodes::signal::{Say, TicketForm};
 use crate::revocations::Revocations;
 use crate::sync::Mutex;
 use crate::topic::MAX_NAME;
@@ -25,6 +29,9 @@ pub const MAX_TICKETS: usize = 100_000;
 /// How many of them may be one user's: more than tabs that a browser restores at once, and too few for one login to
 /// leave none for others.
 pub const MAX_TICKETS_PER_USER: usize = 100;
+
+/// How long a node that does not know a ticket waits to hear of it from the one that issued it.
+const MAX_BEHIND: Duration = Duration::from_secs(1);
 
 /// The length of a ticket as text: 128 bits in hexadecimal digits.
 const DIGITS: usize = 32;
@@ -64,7 +71,11 @@ impl fmt::Debug for Ticket {
 
 /// The tickets that were issued and not redeemed. Its lock is a leaf: nothing else is locked meanwhile.
 #[derive(Default)]
-pub(crate) struct Tickets(Mutex<Store>);
+pub(crate) struct Tickets {
+    store: Mutex<Store>,
+    /// Told of each one that comes in.
+    issued: Notify,
+}
 
 #[derive(Default)]
 struct Store {
@@ -82,13 +93,13 @@ struct Claim {
 }
 
 impl Tickets {
-    fn issue(&self, identity: Identity, lifetime: Duration, now_ms: u64) -> Result<Ticket, TicketErrorKind> {
+    /// Whether there is room for one more, and for how long it may be good.
+    fn admit(&self, identity: &Identity, lifetime: Duration) -> Result<Duration, TicketErrorKind> {
         let left = identity.expires.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
         if left.is_some_and(|left| left.is_zero()) {
             return Err(TicketErrorKind::Expired);
         }
-        let expires_ms = now_ms.saturating_add(millis(left.map_or(lifetime, |left| left.min(lifetime))));
-        let mut store = self.0.lock();
+        let store = self.store.lock();
         if store.claims.len() >= MAX_TICKETS {
             return Err(TicketErrorKind::Full);
         }
@@ -97,23 +108,43 @@ impl Tickets {
             if identity.redeemed.is_some_and(|redeemed| store.revocations.is_newer(user, redeemed)) {
                 return Err(TicketErrorKind::Expired);
             }
-            let tickets = store.of_user.entry(Arc::clone(user)).or_default();
-            if *tickets >= MAX_TICKETS_PER_USER {
+            if store.of_user.get(user).is_some_and(|tickets| *tickets >= MAX_TICKETS_PER_USER) {
                 return Err(TicketErrorKind::TooManyTickets);
             }
-            *tickets += 1;
         }
-        let ticket = Ticket::draw();
-        store.claims.insert(ticket.0, Claim { identity, expires_ms });
-        Ok(ticket)
+        Ok(left.map_or(lifetime, |left| left.min(lifetime)))
+    }
+
+    /// Puts one in that was admitted, here or where it was issued.
+    fn put(&self, ticket: u128, identity: Identity, expires_ms: u64) {
+        let mut store = self.store.lock();
+        if let Some(user) = &identity.user {
+            *store.of_user.entry(Arc::clone(user)).or_default() += 1;
+        }
+        let before = store.claims.insert(ticket, Claim { identity, expires_ms });
+        before.iter().for_each(|claim| count_out(&mut store.of_user, claim));
+        drop(store);
+        self.issued.notify_waiters();
+    }
+
+    /// Waits until a ticket is known here.
+    async fn known(&self, ticket: u128) {
+        loop {
+            let issued = self.issued.notified();
+            tokio::pin!(issued);
+            issued.as_mut().enable();
+            if self.store.lock().claims.contains_key(&ticket) {
+                return;
+            }
+            issued.await;
+        }
     }
 
     /// Takes the ticket out, so that nobody else gets anything for it.
-    fn redeem(&self, ticket: &str, now_ms: u64) -> Option<Identity> {
-        let ticket = Ticket::parse(ticket)?;
+    pub(crate) fn redeem(&self, ticket: u128, now_ms: u64) -> Option<Identity> {
         let (claim, revocations) = {
-            let mut store = self.0.lock();
-            (store.take(ticket.0)?, store.revocations.last())
+            let mut store = self.store.lock();
+            (store.take(ticket)?, store.revocations.last())
         };
         // Also by the wall clock, which may have been set since.
         let is_over = claim.expires_ms <= now_ms || has_come(claim.identity.expires);
@@ -125,24 +156,24 @@ impl Tickets {
         if user.len() > MAX_NAME {
             return;
         }
-        let mut store = self.0.lock();
+        let mut store = self.store.lock();
         store.retain(|claim| claim.identity.user.as_deref() != Some(user));
         store.revocations.add(user);
     }
 
     /// Whether a user was revoked since a ticket was redeemed.
     fn is_revoked(&self, user: &str, redeemed: u64) -> bool {
-        self.0.lock().revocations.is_newer(user, redeemed)
+        self.store.lock().revocations.is_newer(user, redeemed)
     }
 
     /// Forgets what has expired. Called each second.
     pub(crate) fn let_go(&self, now_ms: u64) {
-        self.0.lock().retain(|claim| claim.expires_ms > now_ms);
+        self.store.lock().retain(|claim| claim.expires_ms > now_ms);
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.0.lock().claims.len()
+        self.store.lock().claims.len()
     }
 }
 
@@ -178,7 +209,7 @@ fn count_out(of_user: &mut HashMap<Arc<str>, usize>, claim: &Claim) {
 }
 
 impl Inner {
-    pub(crate) fn issue_ticket(&self, mut identity: Identity) -> Result<Ticket, TicketError> {
+    pub(crate) async fn issue_ticket(&self, mut identity: Identity) -> Result<Ticket, TicketError> {
         let refuse = |kind| TicketError { kind, retry_after: self.config.retry_after };
         if identity.user.iter().chain(&identity.groups).any(|name| name.len() > MAX_NAME) {
             return Err(refuse(TicketErrorKind::NameTooLong));
@@ -188,7 +219,28 @@ impl Inner {
         if identity.groups.len() > self.config.max_groups {
             return Err(refuse(TicketErrorKind::TooManyGroups));
         }
-        self.tickets.issue(identity, self.config.ticket_lifetime, self.clock.now_ms()).map_err(refuse)
+        let lifetime = self.tickets.admit(&identity, self.config.ticket_lifetime).map_err(refuse)?;
+        let ticket = Ticket::draw();
+        match &self.nodes {
+            None => self.tickets.put(ticket.0, identity, self.clock.now_ms().saturating_add(millis(lifetime))),
+            Some(nodes) => {
+                let form = TicketForm::new(ticket.0, &identity, lifetime);
+                let said = self.say(nodes, vec![Say::Ticket(form)]).await;
+                said.map_err(|_| refuse(TicketErrorKind::Unavailable))?;
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// A node has issued a ticket, at a place of the log.
+    pub(crate) fn hear_ticket(&self, at: Position, form: TicketForm) {
+        let now_ms = self.clock.now_ms();
+        let age_ms = self.clock.unix_ms(now_ms).saturating_sub(at.ms);
+        let left_ms = form.lifetime_ms.saturating_sub(age_ms);
+        // What several nodes admit at once can exceed the limit by that much.
+        if left_ms > 0 && self.tickets.len() < 2 * MAX_TICKETS {
+            self.tickets.put(form.ticket, form.into_identity(), now_ms.saturating_add(left_ms));
+        }
     }
 
     /// Whether the user of a request was revoked since the ticket was redeemed that let it in.
@@ -197,9 +249,20 @@ impl Inner {
         admission.is_some_and(|(user, redeemed)| self.tickets.is_revoked(user, redeemed))
     }
 
-    pub(crate) fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
-        let identity = self.tickets.redeem(ticket, self.clock.now_ms());
-        identity.ok_or(TicketError { kind: TicketErrorKind::Invalid, retry_after: self.config.retry_after })
+    pub(crate) async fn redeem_ticket(&self, ticket: &str) -> Result<Identity, TicketError> {
+        let refuse = |kind| TicketError { kind, retry_after: self.config.retry_after };
+        let Ticket(ticket) = Ticket::parse(ticket).ok_or(refuse(TicketErrorKind::Invalid))?;
+        let identity = match &self.nodes {
+            None => self.tickets.redeem(ticket, self.clock.now_ms()),
+            Some(nodes) => {
+                // Nobody has the log carry what was never issued; but this node may be a moment behind.
+                let known = self.in_time(MAX_BEHIND, self.tickets.known(ticket)).await;
+                known.ok_or(refuse(TicketErrorKind::Invalid))?;
+                let redeemed = self.ask_to_redeem(nodes, ticket).await;
+                redeemed.ok_or(refuse(TicketErrorKind::Unavailable))?
+            }
+        };
+        identity.ok_or(refuse(TicketErrorKind::Invalid))
     }
 }
 
@@ -240,6 +303,8 @@ pub enum TicketErrorKind {
     TooManyTickets,
     /// The hub has [`MAX_TICKETS`] unredeemed tickets: 503.
     Full,
+    /// The backplane is away, through which nodes agree on tickets: 503. A ticket that was to be redeemed may be used up.
+    Unavailable,
 }
 
 impl TicketErrorKind {
@@ -250,6 +315,7 @@ impl TicketErrorKind {
             Self::NameTooLong => "the id of a user or the name of a group is too long; at most 512 bytes are allowed",
             Self::TooManyGroups => "more groups than one connection may be in (HubBuilder::max_groups_per_connection)",
             Self::TooManyTickets => "this user has as many unused tickets as one user may have; use one first",
+            Self::Unavailable => "tickets cannot be issued or redeemed at the moment; try again later",
             Self::Full => "the server has as many unused tickets as it may have; try again later",
         }
     }
@@ -259,7 +325,7 @@ impl TicketErrorKind {
             Self::Invalid | Self::Expired => 401,
             Self::NameTooLong | Self::TooManyGroups => 400,
             Self::TooManyTickets => 429,
-            Self::Full => 503,
+            Self::Full | Self::Unavailable => 503,
         }
     }
 }

@@ -120,6 +120,7 @@ fn run(task: Task, hub: &Weak<Inner>) {
             hub.log.write().retain(hub.clock.unix_ms(now_ms));
             hub.tickets.let_go(now_ms);
             hub.connects.let_go(now_ms);
+            hub.nodes.iter().for_each(|nodes| nodes.let_go(now_ms, hub.is_tailing(), &hub.config));
             hub.timer.set(now_ms + RETENTION_INTERVAL_MS, Task::Retention);
         }
     }

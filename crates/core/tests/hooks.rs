@@ -98,12 +98,12 @@ fn each_end_is_told_once_with_its_reason() {
     diary.wait_for(2);
     let hub = hub(|hub| hub.hooks(diary.clone()));
     let mut ended = Tab::open(&hub, anyone());
-    now(hub.disconnect(Topic::All, "kicked"));
-    now(hub.disconnect(Topic::All, "again"));
+    now(hub.disconnect(Topic::All, "kicked")).unwrap();
+    now(hub.disconnect(Topic::All, "again")).unwrap();
     ended.read_all();
     ended.cut();
     let mut gone = Tab::open(&hub, anyone());
-    now(hub.disconnect(Topic::connection(&gone.id), "kicked, and gone before it heard"));
+    now(hub.disconnect(Topic::connection(&gone.id), "kicked, and gone before it heard")).unwrap();
     gone.cut();
     let unread = Tab::open(&hub, anyone());
     let shutdown = begin_shutdown(&hub, Shutdown::within(Duration::from_secs(9)));

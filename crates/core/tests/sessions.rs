@@ -178,7 +178,7 @@ fn a_parked_connection_joins_leaves_and_is_disconnected_like_any_other() {
     assert_eq!(again.id, tab.id);
     assert_eq!(again.data(), ["1", "3"]);
     again.cut();
-    assert_eq!(now(hub.disconnect(Topic::user("alice"), "out")), 1);
+    assert_eq!(now(hub.disconnect(Topic::user("alice"), "out")).unwrap(), 1);
     assert_eq!((hub.stats().connections, hub.stats().parked), (0, 0));
     assert!(!hub.is_online("alice"));
     assert_ne!(Tab::open(&hub, alice()).id, tab.id);
@@ -189,7 +189,7 @@ fn a_stream_that_the_application_has_ended_is_not_come_back_to() {
     let hub = with_sessions(|hub| hub);
     let mut tab = Tab::open(&hub, alice());
     tab.read_all();
-    assert_eq!(now(hub.disconnect(Topic::connection(&tab.id), "out")), 1);
+    assert_eq!(now(hub.disconnect(Topic::connection(&tab.id), "out")).unwrap(), 1);
     // Its transport is still there.
     let other = Tab::open(&hub, alice());
     assert_ne!(other.id, tab.id);
@@ -232,7 +232,7 @@ fn hooks_and_presence_see_no_flap() {
         assert_eq!((hub.connections_of("alice"), hub.stats().parked), (1, 0));
     }
     tab.cut();
-    now(hub.disconnect(Topic::All, "end"));
+    now(hub.disconnect(Topic::All, "end")).unwrap();
     let expected = [
         "online alice".to_owned(),
         format!("connected {}", tab.id),
@@ -331,7 +331,7 @@ fn who_was_logged_out_takes_nothing_over() {
     let hub = with_sessions(|hub| hub);
     let ticket = now(hub.issue_ticket(Identity::user("alice"))).unwrap().to_string();
     let old = now(hub.redeem_ticket(&ticket)).unwrap();
-    now(hub.revoke_user("alice", "out"));
+    now(hub.revoke_user("alice", "out")).unwrap();
     let mut new = Tab::open(&hub, alice());
     let refused = hub.connect(ConnectRequest::new().identity(old).session(NAME)).unwrap_err();
     assert_eq!(refused.kind(), ConnectErrorKind::Expired);
@@ -344,7 +344,7 @@ fn a_session_that_is_being_ended_holds_up_nobody_in_a_full_hub() {
     let hub = with_sessions(|hub| hub.max_connections(3));
     let _plain = Tab::open(&hub, ConnectRequest::new());
     let ending = Tab::open(&hub, alice());
-    now(hub.disconnect(Topic::connection(&ending.id), "out"));
+    now(hub.disconnect(Topic::connection(&ending.id), "out")).unwrap();
     drop(Tab::open(&hub, ConnectRequest::new().user("bob").session(NAME)));
     assert_ne!(Tab::open(&hub, alice()).id, ending.id);
 }
@@ -410,8 +410,8 @@ fn an_end_that_one_may_come_back_from_gives_way_to_one_that_is_final() {
     let hub = hub(|hub| hub.hooks(diary.clone()).resume_window(LONG).max_lifetime(Duration::from_millis(20)));
     let mut tab = Tab::open(&hub, alice());
     tab.wait_for("hub:closing");
-    assert_eq!(now(hub.disconnect(Topic::user("alice"), "out")), 1);
-    assert_eq!(now(hub.disconnect(Topic::user("alice"), "again")), 0);
+    assert_eq!(now(hub.disconnect(Topic::user("alice"), "out")).unwrap(), 1);
+    assert_eq!(now(hub.disconnect(Topic::user("alice"), "again")).unwrap(), 0);
     tab.cut();
     assert_eq!((hub.stats().connections, hub.stats().parked), (0, 0));
     eventually("the hooks", || diary.lines().len() == 4);

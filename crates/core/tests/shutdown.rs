@@ -149,7 +149,7 @@ fn a_stream_that_was_ending_already_keeps_its_reason() {
     let hub = Hub::new();
     let mut tab = Tab::open(&hub, anyone());
     tab.read_all();
-    now(hub.disconnect(Topic::All, "kicked"));
+    now(hub.disconnect(Topic::All, "kicked")).unwrap();
     let shutdown = begin_shutdown(&hub, Shutdown::within(LONG));
     let events = tab.read_all();
     assert_eq!((events.len(), events[0].data.as_str()), (1, r#"{"reason":"kicked"}"#));

@@ -110,8 +110,8 @@ fn disconnecting_a_topic_ends_its_streams_after_what_was_committed_and_no_others
     let topics = [Topic::user("alice"), Topic::group("g"), Topic::connection(&tabs[4].id), Topic::All];
     for (topic, (count, open)) in topics.into_iter().zip([(2, 3), (1, 2), (1, 1), (1, 0)]) {
         send(&hub, topic.clone(), "last words");
-        assert_eq!(now(hub.disconnect(topic.clone(), "so\nit \"goes\"")), count, "{topic:?}");
-        assert_eq!(now(hub.disconnect(topic.clone(), "again")), 0, "it is ending already");
+        assert_eq!(now(hub.disconnect(topic.clone(), "so\nit \"goes\"")).unwrap(), count, "{topic:?}");
+        assert_eq!(now(hub.disconnect(topic.clone(), "again")).unwrap(), 0, "it is ending already");
         send(&hub, topic.clone(), "too late");
         let mut ended = 0;
         for tab in tabs.iter_mut().filter(|tab| !tab.over) {
@@ -125,7 +125,7 @@ fn disconnecting_a_topic_ends_its_streams_after_what_was_committed_and_no_others
         }
         assert_eq!((ended, hub.stats().connections), (count, open), "{topic:?}");
     }
-    assert_eq!(now(hub.disconnect(Topic::connection("no such"), "x")), 0);
+    assert_eq!(now(hub.disconnect(Topic::connection("no such"), "x")).unwrap(), 0);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_stream_that_is_ended_before_it_was_read_still_opens_and_closes_properly() {
     put(&hub, "k");
     let mut tab = Tab::open(&hub, anyone().snapshot(true));
     send(&hub, Topic::All, "x");
-    now(hub.disconnect(Topic::All, "bye"));
+    now(hub.disconnect(Topic::All, "bye")).unwrap();
     let names: Vec<_> = tab.read_all().into_iter().map(|event| event.name).collect();
     assert_eq!(names, ["hub:connected", "message", "message", "hub:closing"]);
 }
@@ -162,7 +162,7 @@ fn a_stream_that_is_over_stays_over_and_is_out_of_everything_before_it_is_droppe
     let mut stream = Tab::open(&hub, ConnectRequest::new().user("alice").group("g")).into_connection();
     let id = stream.id().to_owned();
     assert_eq!(stream.info(), hub.connection(&id));
-    now(hub.disconnect(Topic::All, "bye"));
+    now(hub.disconnect(Topic::All, "bye")).unwrap();
     assert!(!stream.is_terminated());
     while now(stream.next()).is_some() {}
     assert!(stream.is_terminated() && stream.is_over() && stream.info().is_none());

@@ -102,7 +102,7 @@ fn why_a_ticket_lets_nobody_in_is_not_told() {
     let other = Hub::new();
     let [used, revoked, good] = ["alice", "bob", "carol"].map(|user| issue(&other, Identity::user(user)));
     redeem(&other, &used).unwrap();
-    now(other.revoke_user("bob", "logged out"));
+    now(other.revoke_user("bob", "logged out")).unwrap();
 
     let expected = redeem(&hub, &expired).unwrap_err();
     assert_eq!(expected.kind(), TicketErrorKind::Invalid);
@@ -183,7 +183,7 @@ fn one_user_leaves_tickets_for_the_others() {
     redeem(&hub, &tickets.pop().unwrap()).unwrap();
     tickets.push(issue(&hub, Identity::user("alice")));
     assert_eq!(not_issued(&hub, Identity::user("alice")), TicketErrorKind::TooManyTickets);
-    now(hub.revoke_user("alice", "logged out"));
+    now(hub.revoke_user("alice", "logged out")).unwrap();
     for _ in 0..MAX_TICKETS_PER_USER {
         issue(&hub, Identity::user("alice"));
     }
@@ -197,7 +197,7 @@ fn what_no_stream_would_be_opened_for_gets_no_ticket() {
     assert_eq!(not_issued(&hub, Identity::user(&too_long)), TicketErrorKind::NameTooLong);
     assert_eq!(not_issued(&hub, Identity::anonymous().group(&too_long)), TicketErrorKind::NameTooLong);
     assert_eq!(not_issued(&hub, Identity::anonymous().groups(["a", "b", "c"])), TicketErrorKind::TooManyGroups);
-    assert_eq!(now(hub.revoke_user(&too_long, "")), 0);
+    assert_eq!(now(hub.revoke_user(&too_long, "")).unwrap(), 0);
     let ticket = issue(&hub, Identity::user(&too_long[1..]).groups(["a", "b", "a", "b"]));
     Tab::open(&hub, by(redeem(&hub, &ticket).unwrap()));
 }
@@ -235,7 +235,7 @@ fn revoking_ends_what_a_user_has_and_nothing_of_others() {
     let mut tabs = [Tab::open(&hub, anyone().user("alice")), Tab::open(&hub, by(redeemed.clone()))];
     let mut bob = Tab::open(&hub, anyone().user("bob"));
 
-    assert_eq!(now(hub.revoke_user("alice", "logged out")), 2);
+    assert_eq!(now(hub.revoke_user("alice", "logged out")).unwrap(), 2);
     for tab in &mut tabs {
         let events = tab.read_all();
         let closing = events.last().unwrap();
@@ -252,7 +252,7 @@ fn revoking_ends_what_a_user_has_and_nothing_of_others() {
     assert!(hub.is_online("alice"), "a new login is let in at once");
     redeem(&hub, &others).unwrap();
     assert!(!bob.read_all().is_empty() && !bob.over);
-    assert_eq!(now(hub.revoke_user("nobody", "")), 0);
+    assert_eq!(now(hub.revoke_user("nobody", "")).unwrap(), 0);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_ticket_that_is_redeemed_while_its_user_is_revoked_leaves_no_stream() {
             })
         };
         start.wait();
-        now(hub.revoke_user("alice", "logged out"));
+        now(hub.revoke_user("alice", "logged out")).unwrap();
         if let Some(connection) = guest.join().unwrap() {
             let text: Vec<_> = within("the end of a revoked stream", connection.collect());
             assert!(text.concat().ends_with(b"{\"reason\":\"logged out\"}\n\n"), "{text:?}");

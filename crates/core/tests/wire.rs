@@ -17,7 +17,7 @@ use support::{Received, Tab, anyone, hub, now, send, send_event};
 
 /// What a stream has brought up to its end, which the test brings about.
 fn all_bytes(hub: &Hub, tab: Tab) -> Vec<Bytes> {
-    now(hub.disconnect(Topic::All, "the end"));
+    now(hub.disconnect(Topic::All, "the end")).unwrap();
     now(tab.into_connection().collect())
 }
 
@@ -132,7 +132,7 @@ fn keys_users_groups_reasons_and_ids_are_never_written_raw() {
         let mut tab = Tab::open(&hub, request.clone());
         send_event(&hub, Topic::user(text), Event::message("x").key(text));
         send_event(&hub, Topic::group(text), Event::message("y").retract(text));
-        now(hub.disconnect(Topic::user(text), text));
+        now(hub.disconnect(Topic::user(text), text)).unwrap();
         let events = tab.read_all();
         let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
         let expected = ["hub:connected", "hub:gap", "message", "message", "hub:closing"];

@@ -1,7 +1,7 @@
 //! What the site answers instead of doing what was asked: a status, and a sentence that says what is allowed.
 
 use serde_json::json;
-use ssehub::{ConnectError, EventError, SendError};
+use ssehub::{ConnectError, EventError, NodesError, SendError};
 
 use crate::{forms, site};
 
@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The hub did not take an event.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// Other nodes were not reached.
+    #[error(transparent)]
+    Nodes(#[from] NodesError),
 }
 
 impl Refusal {
@@ -58,7 +61,7 @@ impl Refusal {
             Self::User | Self::Session | Self::Note => 400,
             Self::NothingHere => 404,
             Self::Event(_) => 500,
-            Self::TooManyLogins | Self::TooManyStreams | Self::Send(_) => 503,
+            Self::TooManyLogins | Self::TooManyStreams | Self::Send(_) | Self::Nodes(_) => 503,
             Self::Request { status, .. } => *status,
             Self::Connect(error) => error.status(),
         }

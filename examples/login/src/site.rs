@@ -188,7 +188,7 @@ impl Site {
             user
         };
         // Nobody gets a ticket any more, so that what the hub forgets here is all that there are.
-        hub.revoke_user(&user, LOGGED_OUT).await;
+        hub.revoke_user(&user, LOGGED_OUT).await?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use serde_json::json;
-use ssehub::{EventError, GroupError, GroupErrorKind, SendError, SendErrorKind};
+use ssehub::{EventError, GroupError, GroupErrorKind, NodesError, SendError, SendErrorKind};
 
 /// A whole answer. Each front end turns it into its own response type.
 #[derive(Debug)]
@@ -80,8 +80,15 @@ impl From<GroupError> for Answer {
     fn from(error: GroupError) -> Self {
         let status = match error.kind() {
             GroupErrorKind::UnknownConnection => 404,
+            GroupErrorKind::Unavailable => 503,
             _ => 400,
         };
         Self::error(status, &error)
+    }
+}
+
+impl From<NodesError> for Answer {
+    fn from(error: NodesError) -> Self {
+        Self::error(503, &error)
     }
 }

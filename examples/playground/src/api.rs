@@ -71,7 +71,7 @@ where
         (["disconnect"], "POST") => {
             let to = query.one("to")?.ok_or_else(|| Answer::bad("to is missing; say whose streams to end"))?;
             query.finish()?;
-            let disconnected = hub.disconnect(target::topic(&to)?, "disconnected").await;
+            let disconnected = hub.disconnect(target::topic(&to)?, "disconnected").await?;
             Ok(Answer::json(&serde_json::json!({ "disconnected": disconnected })))
         }
         (["send" | "publish" | "disconnect"], _) => Err(Answer::not_allowed("POST")),

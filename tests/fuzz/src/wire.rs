@@ -71,7 +71,7 @@ impl Script<'_> {
                 blocks.append(&mut reader.read());
             }
         }
-        now(hub.disconnect(topic.clone(), self.farewell));
+        now(hub.disconnect(topic.clone(), self.farewell)).expect("there is one node");
         blocks.append(&mut reader.read());
         assert!(reader.is_over(), "a stream that was ended ends");
 

@@ -75,7 +75,7 @@ fn a_send_is_done_when_the_backplane_has_taken_it_and_what_is_delivered_is_what_
     let mut tab = Tab::open(&hub, ConnectRequest::new().user("alice").group("g"));
     line.hold(true);
     let id = send(&hub, Audience::user("alice").or_group("g").except_user("bob"), "x");
-    assert_eq!(log.head(), id);
+    assert_eq!(log.newest(), id);
     assert_eq!(tab.data(), [""; 0], "not before the log has told this node");
     line.hold(false);
     assert_eq!(read(&mut tab, 1), ["x"]);

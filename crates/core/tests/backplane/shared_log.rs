@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use ssehub::{
-    Backplane, BackplaneError, BackplaneErrorKind, Bytes, EventId, History, Kept, LogName, Record, Start, StateChange,
-    Tailed, async_trait,
+    Backplane, BackplaneError, BackplaneErrorKind, Bytes, EventId, History, Kept, LogName, Record, Retention, Start,
+    StateChange, Tailed, async_trait,
 };
 use tokio::sync::watch;
 
@@ -81,17 +81,25 @@ impl SharedLog {
         self.changed();
     }
 
-    /// Forgets all but the newest entries.
+    /// Forgets all but the newest of what is to last, and what passed before that.
     pub(crate) fn trim_to(&self, count: usize) {
         let mut contents = self.lock();
-        let gone = contents.entries.len().saturating_sub(count);
-        let newest = contents.entries.drain(..gone).next_back();
-        if let Some((id, _)) = newest {
-            contents.start = id;
-        }
+        let lasting = |entry: &(EventId, Record)| entry.1.retention() == Retention::Lasting;
+        let ids: Vec<EventId> = contents.entries.iter().filter(|entry| lasting(entry)).map(|(id, _)| *id).collect();
+        let Some(newest) = ids.len().checked_sub(count + 1).map(|gone| ids[gone]) else { return };
+        contents.entries.retain(|(id, _)| place(*id) > place(newest));
+        contents.start = newest;
     }
 
-    pub(crate) fn head(&self) -> EventId {
+    /// The newest entry that lasts.
+    pub(crate) fn newest(&self) -> EventId {
+        let contents = self.lock();
+        let newest = contents.entries.iter().rev().find(|(_, record)| record.retention() == Retention::Lasting);
+        newest.map_or(contents.start, |(id, _)| *id)
+    }
+
+    /// The newest entry, of either kind.
+    fn head(&self) -> EventId {
         self.lock().head()
     }
 

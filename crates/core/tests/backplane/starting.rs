@@ -100,7 +100,7 @@ fn a_stream_that_waits_is_kept_alive_leaves_groups_and_is_ended() {
         tab.read_all();
         tab.comments >= 2
     });
-    assert_eq!(within("ending it", hub.disconnect(Topic::connection(&tab.id), "enough")), 1);
+    assert_eq!(within("ending it", hub.disconnect(Topic::connection(&tab.id), "enough")).unwrap(), 1);
     assert_eq!(tab.wait_for("hub:closing").len(), 1);
     let mut other = Tab::open(&hub, anyone());
     let shutdown = begin_shutdown(&hub, Shutdown::within(Duration::from_secs(9)));

@@ -66,7 +66,7 @@ fn a_stream_that_is_ended_gets_what_was_committed_before_and_nothing_after() {
         let ender = thread::spawn({
             let hub = hub.clone();
             move || {
-                assert_eq!(block_on(hub.disconnect(Topic::connection(id), "bye")), 1);
+                assert_eq!(block_on(hub.disconnect(Topic::connection(id), "bye")).unwrap(), 1);
                 send(&hub, Audience::user("alice"), "after");
             }
         });
@@ -88,7 +88,7 @@ fn a_stream_that_is_ended_twice_and_dropped_meanwhile_is_counted_once() {
         let tab = Tab::open(&hub, request());
         let enders = [Topic::user("alice"), Topic::group("g")].map(|topic| {
             let hub = hub.clone();
-            thread::spawn(move || block_on(hub.disconnect(topic, "bye")))
+            thread::spawn(move || block_on(hub.disconnect(topic, "bye")).unwrap())
         });
         let leaver = thread::spawn(move || drop(tab));
         let counted: usize = join_all(enders).iter().sum();

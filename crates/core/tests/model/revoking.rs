@@ -37,7 +37,7 @@ fn a_ticket_that_is_redeemed_while_its_user_is_logged_out_lets_nobody_in_who_sta
                 Tab::try_open(&hub, ConnectRequest::new().identity(identity)).ok()
             }
         });
-        let ended = block_on(hub.revoke_user("alice", "logged out"));
+        let ended = block_on(hub.revoke_user("alice", "logged out")).unwrap();
         assert!(block_on(hub.redeem_ticket(&ticket)).is_err(), "it was taken back, or redeemed before");
         match redeemer.join().expect("it connects, or is refused") {
             Some(mut tab) => {
@@ -58,7 +58,7 @@ fn who_connects_while_its_user_is_logged_out_is_ended_or_came_after_it() {
             let hub = hub.clone();
             move || Tab::open(&hub, ConnectRequest::new().identity(Identity::user("alice")))
         });
-        let ended = block_on(hub.revoke_user("alice", "logged out"));
+        let ended = block_on(hub.revoke_user("alice", "logged out")).unwrap();
         let mut tab = comer.join().expect("it connects");
         if ended == 1 {
             let events = read_to_end(&mut tab);

@@ -66,7 +66,7 @@ fn a_transport_that_goes_while_the_next_one_comes_takes_nothing_with_it() {
         send(&hub, Audience::all(), "both");
         assert_eq!(data(&read_until(&mut new, "both")), ["1", "2"], "nothing is missing, and nothing comes twice");
         assert_one(&hub, &mut new);
-        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")), 1);
+        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")).unwrap(), 1);
         drop(new);
         assert_empty(&hub);
     });
@@ -107,7 +107,7 @@ fn of_two_transports_that_come_at_once_one_has_the_session_and_the_other_is_ende
         assert!(over[0] != over[1], "one of them has it: {over:?}");
         let place = usize::from(over[0]);
         assert_one(&hub, &mut tabs[place]);
-        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")), 1);
+        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")).unwrap(), 1);
         drop(tabs);
         assert_empty(&hub);
     });
@@ -135,7 +135,7 @@ fn who_comes_back_as_its_session_is_let_go_has_it_or_a_new_one_and_never_half_of
         assert_eq!((hub.stats().connections, hub.stats().parked), (2, 1), "bob waits");
         send(&hub, Topic::group("g"), "end");
         assert!(read_until(&mut new, "end").is_empty());
-        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")), 2);
+        assert_eq!(block_on(hub.disconnect(Topic::All, "bye")).unwrap(), 2);
         drop(new);
         assert_empty(&hub);
     });
@@ -163,7 +163,7 @@ fn who_comes_back_as_its_session_is_ended_is_ended_or_begins_anew() {
         drop(old);
         let ender = thread::spawn({
             let hub = hub.clone();
-            move || block_on(hub.disconnect(Topic::user("alice"), "bye"))
+            move || block_on(hub.disconnect(Topic::user("alice"), "bye")).unwrap()
         });
         let mut new = Tab::open(&hub, request());
         let ended = ender.join().expect("it ends the stream");
@@ -174,7 +174,7 @@ fn who_comes_back_as_its_session_is_ended_is_ended_or_begins_anew() {
             other => panic!("{other:?}: whoever had the session was there all the time"),
         }
         drop(new);
-        block_on(hub.disconnect(Topic::All, "bye"));
+        block_on(hub.disconnect(Topic::All, "bye")).unwrap();
         assert_empty(&hub);
     });
 }

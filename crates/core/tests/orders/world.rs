@@ -163,13 +163,17 @@ impl World {
 
     /// Ends the streams of a topic. Returns how many that were.
     pub(crate) fn end(&self, whom: &To) -> usize {
-        self.count_ended(whom.clone(), |reason| now(self.hub.disconnect(topic(whom), reason)))
+        self.count_ended(whom.clone(), |reason| {
+            now(self.hub.disconnect(topic(whom), reason)).expect("there is one node")
+        })
     }
 
     /// Takes from a user all that it has. Returns how many streams that ended.
     pub(crate) fn revoke(&self, user: u8) -> usize {
         let name = user_name(user);
-        let revoke = |reason: &str| self.tickets.revoke(user, || now(self.hub.revoke_user(&name, reason)));
+        let revoke = |reason: &str| {
+            self.tickets.revoke(user, || now(self.hub.revoke_user(&name, reason)).expect("there is one node"))
+        };
         self.count_ended(To::User(user), revoke)
     }
 

@@ -322,7 +322,7 @@ impl World {
 
     fn disconnect(&mut self, name: Name) {
         let topic = self.topic(name);
-        let count = now(self.hub.disconnect(topic.clone(), "bye"));
+        let count = now(self.hub.disconnect(topic.clone(), "bye")).expect("there is one node");
         let open = self.slots.iter_mut().filter_map(|slot| slot.open.as_mut());
         let of_topic = open.map(|(_, expected)| expected).filter(|expected| expected.memberships.has(&topic));
         assert_eq!(count, of_topic.filter_map(|expected| expected.close(&self.journal).then_some(())).count());

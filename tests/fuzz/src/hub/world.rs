@@ -367,7 +367,7 @@ impl World {
     }
 
     fn disconnect(&mut self, topic: &Topic) {
-        let count = now(self.hub.disconnect(topic.clone(), "bye"));
+        let count = now(self.hub.disconnect(topic.clone(), "bye")).expect("there is one node");
         self.end(topic, count);
     }
 
@@ -409,7 +409,7 @@ impl World {
     }
 
     fn revoke(&mut self, user: User) {
-        let count = now(self.hub.revoke_user(&user.id(), "revoked"));
+        let count = now(self.hub.revoke_user(&user.id(), "revoked")).expect("there is one node");
         self.end(&user.topic(), count);
         self.tickets.retain(|(_, claim)| claim.user != Some(user));
         for redeemed in self.redeemed.iter_mut().filter(|redeemed| redeemed.claim.user == Some(user)) {

@@ -1,0 +1,105 @@
+//! Several nodes, one hub: what they tell one another, through the log and in its order.
+//!
+//! Nodes share nothing but their backplane's log. What one wants of another it says there, in *signals*: records that
+//! pass, between the events. Each node hears all of them, in the same order, and so all agree on who has a connection, who
+//! was first with a ticket, and which events came before a stream was ended. None of this asks anything of a backplane
+//! but to keep bytes in order.
+//!
+//! - [`signal`]: what can be said, and its form.
+//! - [`directory`]: who is connected elsewhere, as this node has heard; what the queries of a hub answer from.
+//! - [`announce`]: what this node says of itself, and that it is alive.
+//! - [`hear`]: what becomes of a signal.
+//! - [`ask`]: questions to other nodes, and how long their answers are waited for.
+//!
+//! A node that falls silent is out of the directory of all others after [`HubBuilder::node_timeout`]. Its sessions can be
+//! taken up elsewhere all the same, before that and for a resume window after.
+//!
+//! [`HubBuilder::node_timeout`]: crate::HubBuilder::node_timeout
+
+pub(crate) mod announce;
+pub(crate) mod ask;
+pub(crate) mod directory;
+pub(crate) mod hear;
+pub(crate) mod signal;
+
+use std::time::Duration;
+
+use crate::builder::Config;
+use crate::clock::millis;
+use crate::identity::Identity;
+use crate::nodes::announce::Outbox;
+use crate::nodes::ask::Asks;
+use crate::nodes::directory::Directory;
+use crate::nodes::signal::{Answer, NodeId};
+use crate::sync::Mutex;
+
+/// What a node of several knows of itself and the others.
+pub(crate) struct Nodes {
+    pub(crate) id: NodeId,
+    timeout: Duration,
+    /// A leaf: nothing else is locked meanwhile.
+    pub(crate) directory: Mutex<Directory>,
+    pub(crate) outbox: Outbox,
+    /// What other nodes are asked.
+    pub(crate) asks: Asks<(NodeId, Answer)>,
+    /// Tickets that are being redeemed.
+    pub(crate) redeems: Asks<Option<Identity>>,
+}
+
+impl Nodes {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self {
+            id: NodeId::draw(),
+            timeout,
+            directory: Mutex::default(),
+            outbox: Outbox::default(),
+            asks: Asks::default(),
+            redeems: Asks::default(),
+        }
+    }
+
+    /// Forgets nodes that have been silent for too long, and sessions that nobody came back to in time. Called each second.
+    /// While this node itself hears nothing, nobody is silent.
+    pub(crate) fn let_go(&self, now_ms: u64, is_listening: bool, config: &Config) {
+        let mut directory = self.directory.lock();
+        if !is_listening {
+            directory.hear_all(now_ms);
+        }
+        for node in directory.silent_since(now_ms.saturating_sub(millis(self.timeout))) {
+            tracing::warn!(%node, "a node of the hub is silent; its connections are taken for gone");
+            directory.drop_node(node, now_ms + millis(config.resume_window), config.max_parked, false);
+        }
+        directory.let_go_of_orphans(now_ms);
+    }
+}
+
+/// Why it is not known what became of something on the other nodes of a hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.0.message())]
+pub struct NodesError(pub(crate) NodesErrorKind);
+
+impl NodesError {
+    /// What was wrong, for matching.
+    pub fn kind(&self) -> NodesErrorKind {
+        self.0
+    }
+}
+
+/// The kinds of [`NodesError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodesErrorKind {
+    /// The backplane is away: it was done on this node, and may not have been on the others.
+    Unavailable,
+    /// It was done on this node, and some other did not say so in time: one that has crashed, or is behind.
+    Silent,
+}
+
+impl NodesErrorKind {
+    fn message(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the backplane is away; this was done on one node only: try again",
+            Self::Silent => "a node did not answer in time; this was done on the others",
+        }
+    }
+}

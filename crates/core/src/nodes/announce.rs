@@ -1,0 +1,249 @@
+//! What this node says of itself: which connections have come and gone, and that it is alive.
+//!
+//! Connections come and go without waiting for anybody. They leave a note here, one for each connection however often it
+//! changes, and a task on the backplane's thread says what the notes are about as it finds it then: all that has gathered
+//! while the last saying was under way goes in the next. So the price of a connect falls as their rate rises, and a
+//! backplane that is away costs a note per connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record};
+use crate::cell::Cell;
+use crate::id::EventId;
+use crate::inner::Inner;
+use crate::nodes::Nodes;
+use crate::nodes::signal::{Gone, Here, NodeId, Presence, Say, Signal};
+use crate::registry::info;
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+/// About how many bytes of presence go into one record.
+const CHUNK_BYTES: usize = 32 << 10;
+
+/// How many notes, and how many other sayings, are kept while the backplane is away. More notes than that, and all
+/// connections are told of when it is back; more sayings, and the oldest are dropped: nobody waits for an answer that long.
+const MAX_WAITING: usize = 100_000;
+
+/// A node that is asked for all it has by several others tells it once.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
+
+/// How often a node is heard, at least, in the time after which it is taken for gone.
+const BEATS: u32 = 4;
+
+/// The first wait before something is said again that the backplane did not take; it doubles up to [`MAX_BACKOFF`].
+const MIN_BACKOFF: Duration = Duration::from_millis(50);
+
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// What is to be said.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+    /// Nothing more is to be said.
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Connections that have changed. If one is gone: whether its session may be taken up elsewhere.
+    changed: HashMap<Arc<str>, bool>,
+    says: VecDeque<Say>,
+    /// Everything is to be told.
+    all: bool,
+}
+
+impl Outbox {
+    /// A connection has come, changed, or gone, and in that case its session may be taken up elsewhere or not.
+    pub(crate) fn note(&self, connection: &Arc<str>, resumable: bool) {
+        let mut waiting = self.waiting.lock();
+        if waiting.changed.len() >= MAX_WAITING {
+            waiting.changed.clear();
+            waiting.all = true;
+        }
+        waiting.changed.insert(Arc::clone(connection), resumable);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Something else is to be said.
+    pub(crate) fn say(&self, say: Say) {
+        let mut waiting = self.waiting.lock();
+        if waiting.says.len() >= MAX_WAITING {
+            waiting.says.pop_front();
+        }
+        waiting.says.push_back(say);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Everything is to be told.
+    pub(crate) fn tell_all(&self) {
+        self.waiting.lock().all = true;
+        self.news.notify_one();
+    }
+
+    /// Nothing more is to be said: the node leaves.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// What waits; everything only if it may be told again.
+    fn take(&self, may_tell_all: bool) -> Waiting {
+        let mut waiting = self.waiting.lock();
+        let all = waiting.all && may_tell_all;
+        if all {
+            waiting.changed.clear();
+        }
+        let taken = std::mem::take(&mut *waiting);
+        waiting.all = taken.all && !all;
+        Waiting { all, ..taken }
+    }
+
+    /// Puts back what was not said.
+    fn put_back(&self, unsaid: Waiting) {
+        let mut waiting = self.waiting.lock();
+        waiting.all |= unsaid.all;
+        for (connection, resumable) in unsaid.changed {
+            waiting.changed.entry(connection).or_insert(resumable);
+        }
+        unsaid.says.into_iter().rev().for_each(|say| waiting.says.push_front(say));
+    }
+}
+
+/// Says what there is to say, for as long as there is a hub.
+pub(crate) async fn announce(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
+    let mut announcer = Announcer { backplane, round: 0, next_round: Instant::now() };
+    let mut backoff = MIN_BACKOFF;
+    while let Some(strong) = hub.upgrade() {
+        let Some(nodes) = strong.nodes.clone() else { return };
+        drop(strong);
+        let beat = nodes.timeout / BEATS;
+        let waits_for_round = nodes.outbox.waiting.lock().all;
+        let wait = if waits_for_round { announcer.next_round.duration_since(Instant::now()) } else { beat };
+        let is_beat = timeout(wait, nodes.outbox.news.notified()).await.is_err() && !waits_for_round;
+        if nodes.outbox.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        if is_beat {
+            nodes.outbox.say(Say::Alive);
+        }
+        match announcer.tell(&nodes, &hub).await {
+            Ok(()) => backoff = MIN_BACKOFF,
+            Err(error) => {
+                tracing::debug!(%error, "the backplane did not take what this node says; trying again");
+                sleep(backoff.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
+                backoff = (backoff * 2).min(MAX_BACKOFF);
+                nodes.outbox.news.notify_one();
+            }
+        }
+    }
+}
+
+struct Announcer {
+    backplane: Arc<dyn Backplane>,
+    /// How often everything was told.
+    round: u64,
+    /// When it may be told again.
+    next_round: Instant,
+}
+
+impl Announcer {
+    /// Says all that waits.
+    async fn tell(&mut self, nodes: &Nodes, hub: &Weak<Inner>) -> Result<(), BackplaneError> {
+        let Waiting { changed, says, all } = nodes.outbox.take(Instant::now() >= self.next_round);
+        if !says.is_empty() {
+            let unsaid = Waiting { changed, says, all };
+            if let Err(error) = self.append(nodes.id, unsaid.says.iter().cloned().collect()).await {
+                nodes.outbox.put_back(unsaid);
+                return Err(error);
+            }
+            return self.tell_presence(nodes, hub, unsaid.changed, all).await;
+        }
+        self.tell_presence(nodes, hub, changed, all).await
+    }
+
+    async fn tell_presence(
+        &mut self,
+        nodes: &Nodes,
+        hub: &Weak<Inner>,
+        changed: HashMap<Arc<str>, bool>,
+        all: bool,
+    ) -> Result<(), BackplaneError> {
+        let mut rest: Vec<(Arc<str>, bool)> = if all {
+            self.round += 1;
+            self.next_round = Instant::now() + BETWEEN_ROUNDS;
+            let hub = hub.upgrade();
+            hub.iter().flat_map(|hub| hub.cells()).map(|cell| (Arc::clone(&cell.id), false)).collect()
+        } else {
+            changed.into_iter().collect()
+        };
+        while all || !rest.is_empty() {
+            let mut presence = Presence { round: self.round, here: Vec::new(), gone: Vec::new(), is_all: false };
+            let told = {
+                let Some(hub) = hub.upgrade() else { return Ok(()) };
+                hub.fill(&mut presence, &mut rest)
+            };
+            presence.is_all = all && rest.is_empty();
+            let is_last = rest.is_empty();
+            if let Err(error) = self.append(nodes.id, vec![Say::Presence(presence)]).await {
+                let changed = if all { HashMap::new() } else { told.into_iter().chain(rest).collect() };
+                nodes.outbox.put_back(Waiting { changed, says: VecDeque::new(), all });
+                return Err(error);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn append(&self, from: NodeId, says: Vec<Say>) -> Result<EventId, BackplaneError> {
+        self.backplane.append(Record::of_signal(Signal { from, says })).await
+    }
+}
+
+impl Inner {
+    /// Says something at once.
+    pub(crate) async fn say(&self, nodes: &Nodes, says: Vec<Say>) -> Result<EventId, BackplaneError> {
+        match &self.backplane {
+            Some(backplane) => backplane.append(Record::of_signal(Signal { from: nodes.id, says })).await,
+            None => Err(BackplaneError::new(BackplaneErrorKind::Unavailable, "there is no backplane")),
+        }
+    }
+
+    /// Fills one record with what has become of connections, and takes these from the rest.
+    fn fill(&self, presence: &mut Presence, rest: &mut Vec<(Arc<str>, bool)>) -> Vec<(Arc<str>, bool)> {
+        let (mut size, mut told) = (0, Vec::new());
+        while size < CHUNK_BYTES
+            && let Some((id, resumable)) = rest.pop()
+        {
+            match self.cell(&id) {
+                Some(cell) => {
+                    let here = self.here(&cell);
+                    size += here.size();
+                    presence.here.push(here);
+                }
+                None => {
+                    size += id.len() + 2;
+                    presence.gone.push(Gone { connection: id.to_string(), resumable });
+                }
+            }
+            told.push((id, resumable));
+        }
+        told
+    }
+
+    /// A connection as other nodes are to know it.
+    fn here(&self, cell: &Cell) -> Here {
+        let log = self.log.read();
+        let state = cell.inner.lock();
+        let info = info(&log, cell, &state);
+        Here { connection: info.id, user: info.user, groups: info.groups, session: state.session_form() }
+    }
+}

@@ -1,0 +1,407 @@
+//! Who is connected elsewhere, as this node has heard.
+//!
+//! Each connection of another node takes about 300 bytes here, which is what queries without a round trip cost. Who is
+//! connected to this node is not in here: the registry knows that.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::clock::millis;
+use crate::id::Position;
+use crate::nodes::ask::ANSWER_TIMEOUT;
+use crate::nodes::signal::{Gone, Here, JoinedForm, NodeId, Presence, SessionForm};
+use crate::registry::ConnectionInfo;
+use crate::session::{Joined, SessionKey};
+use crate::topic::Topic;
+
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    nodes: HashMap<NodeId, Node>,
+    /// When all nodes were asked for everything they have.
+    all_asked_ms: Option<u64>,
+    connections: HashMap<Arc<str>, Elsewhere>,
+    users: HashMap<Arc<str>, Vec<Arc<str>>>,
+    groups: HashMap<Arc<str>, HashSet<Arc<str>>>,
+    sessions: HashMap<SessionKey, Arc<str>>,
+    /// Sessions whose node is gone, by key, and until when they may be taken up.
+    orphans: HashMap<SessionKey, Orphan>,
+}
+
+#[derive(Debug)]
+struct Node {
+    heard_ms: u64,
+    /// When everything it has was asked for.
+    asked_ms: Option<u64>,
+    /// Everything it has was told.
+    is_known: bool,
+}
+
+/// A connection of another node.
+#[derive(Debug)]
+struct Elsewhere {
+    node: NodeId,
+    round: u64,
+    user: Option<Arc<str>>,
+    groups: Box<[Arc<str>]>,
+    session: Option<Box<RemoteSession>>,
+}
+
+#[derive(Clone, Debug)]
+struct RemoteSession {
+    name: Arc<str>,
+    joined: Vec<Joined>,
+}
+
+#[derive(Debug)]
+struct Orphan {
+    id: Arc<str>,
+    joined: Vec<Joined>,
+    until_ms: u64,
+    /// The hooks of its node were told that it is gone.
+    is_told: bool,
+}
+
+/// What a session that is taken up from another node brings.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: Arc<str>,
+    pub(crate) joined: Vec<Joined>,
+    /// The hooks of the other node were told that it is gone.
+    pub(crate) is_told: bool,
+}
+
+impl Directory {
+    /// Hears of a node.
+    pub(crate) fn hear(&mut self, node: NodeId, now_ms: u64) {
+        let asked_ms = self.all_asked_ms;
+        let node = self.nodes.entry(node).or_insert(Node { heard_ms: now_ms, asked_ms, is_known: false });
+        node.heard_ms = now_ms;
+    }
+
+    /// All nodes are asked for everything they have.
+    pub(crate) fn ask_all(&mut self, now_ms: u64) {
+        self.all_asked_ms = Some(now_ms);
+        for node in self.nodes.values_mut() {
+            (node.asked_ms, node.is_known) = (Some(now_ms), false);
+        }
+    }
+
+    /// Whether a node is to be asked for everything it has: because it is new, or was asked and has not told.
+    pub(crate) fn asks(&mut self, node: NodeId, now_ms: u64) -> bool {
+        let Some(node) = self.nodes.get_mut(&node) else { return false };
+        let asks = !node.is_known && node.asked_ms.is_none_or(|asked_ms| now_ms >= asked_ms + millis(ANSWER_TIMEOUT));
+        if asks {
+            node.asked_ms = Some(now_ms);
+        }
+        asks
+    }
+
+    pub(crate) fn hear_all(&mut self, now_ms: u64) {
+        self.nodes.values_mut().for_each(|node| node.heard_ms = now_ms);
+    }
+
+    /// The nodes that were not heard of since.
+    pub(crate) fn silent_since(&self, ms: u64) -> Vec<NodeId> {
+        self.nodes.iter().filter(|(_, node)| node.heard_ms < ms).map(|(id, _)| *id).collect()
+    }
+
+    /// How many other nodes there are.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many connections they have.
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Takes in what a node says of its connections.
+    pub(crate) fn update(&mut self, node: NodeId, presence: Presence, until_ms: u64, max_orphans: usize) {
+        let Presence { round, here, gone, is_all } = presence;
+        for here in here {
+            self.put(node, round, here);
+        }
+        for Gone { connection, resumable } in gone {
+            if self.connections.get(&*connection).is_some_and(|elsewhere| elsewhere.node == node) {
+                let orphaned = self.take(&connection).filter(|_| resumable);
+                self.keep_orphan(&connection.into(), orphaned, until_ms, max_orphans, true);
+            }
+        }
+        if is_all {
+            if let Some(node) = self.nodes.get_mut(&node) {
+                node.is_known = true;
+            }
+            self.remove_where(|elsewhere| elsewhere.node == node && elsewhere.round < round);
+        }
+    }
+
+    fn put(&mut self, node: NodeId, round: u64, here: Here) {
+        self.take(&here.connection);
+        let id: Arc<str> = here.connection.into();
+        let user: Option<Arc<str>> = here.user.map(|user| self.user_name(user));
+        let groups: Box<[Arc<str>]> = here.groups.into_iter().map(|group| self.group_name(group)).collect();
+        if let Some(user) = &user {
+            self.users.entry(Arc::clone(user)).or_default().push(Arc::clone(&id));
+        }
+        for group in &groups {
+            self.groups.entry(Arc::clone(group)).or_default().insert(Arc::clone(&id));
+        }
+        let session = here.session.map(|SessionForm { name, joined }| {
+            let joined = joined.into_iter().map(Joined::from).collect();
+            Box::new(RemoteSession { name: name.into(), joined })
+        });
+        if let Some(session) = &session {
+            let key = (user.clone(), Arc::clone(&session.name));
+            self.orphans.remove(&key);
+            self.sessions.insert(key, Arc::clone(&id));
+        }
+        self.connections.insert(id, Elsewhere { node, round, user, groups, session });
+    }
+
+    /// One copy of a name for all who bear it.
+    fn user_name(&self, name: String) -> Arc<str> {
+        self.users.get_key_value(name.as_str()).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
+    }
+
+    fn group_name(&self, name: String) -> Arc<str> {
+        self.groups.get_key_value(name.as_str()).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
+    }
+
+    fn take(&mut self, id: &str) -> Option<Elsewhere> {
+        let elsewhere = self.connections.remove(id)?;
+        if let Some(user) = &elsewhere.user
+            && let Some(ids) = self.users.get_mut(user)
+        {
+            ids.retain(|other| **other != *id);
+            if ids.is_empty() {
+                self.users.remove(user);
+            }
+        }
+        for group in &elsewhere.groups {
+            if let Some(ids) = self.groups.get_mut(group) {
+                ids.remove(id);
+                if ids.is_empty() {
+                    self.groups.remove(group);
+                }
+            }
+        }
+        if let Some(session) = &elsewhere.session {
+            let key = (elsewhere.user.clone(), Arc::clone(&session.name));
+            if self.sessions.get(&key).is_some_and(|current| **current == *id) {
+                self.sessions.remove(&key);
+            }
+        }
+        Some(elsewhere)
+    }
+
+    fn remove_where(&mut self, is_gone: impl Fn(&Elsewhere) -> bool) -> Vec<(Arc<str>, Elsewhere)> {
+        let gone = self.connections.iter().filter(|(_, elsewhere)| is_gone(elsewhere));
+        let gone: Vec<Arc<str>> = gone.map(|(id, _)| Arc::clone(id)).collect();
+        gone.into_iter().filter_map(|id| Some((Arc::clone(&id), self.take(&id)?))).collect()
+    }
+
+    /// A node is gone: its connections with it, but not what can be come back to. Its hooks were told so, or not.
+    pub(crate) fn drop_node(&mut self, node: NodeId, until_ms: u64, max_orphans: usize, is_told: bool) {
+        self.nodes.remove(&node);
+        for (id, elsewhere) in self.remove_where(|elsewhere| elsewhere.node == node) {
+            self.keep_orphan(&id, Some(elsewhere), until_ms, max_orphans, is_told);
+        }
+    }
+
+    fn keep_orphan(&mut self, id: &Arc<str>, of: Option<Elsewhere>, until_ms: u64, max_orphans: usize, is_told: bool) {
+        let Some(Elsewhere { user, session: Some(session), .. }) = of else { return };
+        if self.orphans.len() < max_orphans {
+            let RemoteSession { name, joined } = *session;
+            self.orphans.insert((user, name), Orphan { id: Arc::clone(id), joined, until_ms, is_told });
+        }
+    }
+
+    /// The sessions of a topic are over.
+    pub(crate) fn end_orphans(&mut self, topic: &Topic) {
+        self.orphans.retain(|(user, _), orphan| match topic {
+            Topic::All => false,
+            Topic::User(ended) => user.as_ref() != Some(ended),
+            Topic::Group(group) => !orphan.joined.iter().any(|joined| joined.group == *group),
+            Topic::Connection(id) => orphan.id != *id,
+        });
+    }
+
+    pub(crate) fn let_go_of_orphans(&mut self, now_ms: u64) {
+        self.orphans.retain(|_, orphan| orphan.until_ms > now_ms);
+    }
+
+    /// What a session has on another node, which this one takes it from.
+    pub(crate) fn claim(&mut self, key: &SessionKey) -> Option<Claimed> {
+        if let Some(Orphan { id, joined, is_told, .. }) = self.orphans.remove(key) {
+            return Some(Claimed { id, joined, is_told });
+        }
+        let id = self.sessions.get(key).cloned()?;
+        let session = self.take(&id)?.session?;
+        Some(Claimed { id, joined: session.joined, is_told: false })
+    }
+
+    /// How many groups a session would bring.
+    pub(crate) fn joined(&self, key: &SessionKey) -> Option<&[Joined]> {
+        if let Some(orphan) = self.orphans.get(key) {
+            return Some(&orphan.joined);
+        }
+        let elsewhere = self.connections.get(self.sessions.get(key)?)?;
+        elsewhere.session.as_ref().map(|session| &session.joined[..])
+    }
+
+    /// Another node has a session now.
+    pub(crate) fn move_session(&mut self, key: &SessionKey, to: NodeId) {
+        self.orphans.remove(key);
+        if let Some(elsewhere) = self.sessions.get(key).and_then(|id| self.connections.get_mut(id)) {
+            elsewhere.node = to;
+        }
+    }
+
+    /// A connection with a session has joined a group, or left it.
+    pub(crate) fn change_group(&mut self, connection: &str, group: &str, joins: Option<(Position, bool)>) {
+        let Some(elsewhere) = self.connections.get_mut(connection) else { return };
+        let Some(session) = &mut elsewhere.session else { return };
+        session.joined.retain(|joined| *joined.group != *group);
+        if let Some((since, snapshot)) = joins {
+            session.joined.push(Joined { group: group.into(), since, snapshot });
+        }
+    }
+
+    /// Who has a connection.
+    pub(crate) fn node_of(&self, connection: &str) -> Option<NodeId> {
+        self.connections.get(connection).map(|elsewhere| elsewhere.node)
+    }
+
+    /// The nodes that have streams of a topic.
+    pub(crate) fn nodes_with(&self, topic: &Topic) -> HashSet<NodeId> {
+        let node_of = |id: &Arc<str>| self.node_of(id);
+        match topic {
+            Topic::All => self.nodes.keys().copied().collect(),
+            Topic::User(user) => self.users.get(user).into_iter().flatten().filter_map(node_of).collect(),
+            Topic::Group(group) => self.groups.get(group).into_iter().flatten().filter_map(node_of).collect(),
+            Topic::Connection(id) => node_of(id).into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn connections_of(&self, user: &str) -> usize {
+        self.users.get(user).map_or(0, Vec::len)
+    }
+
+    pub(crate) fn member_count(&self, group: &str) -> usize {
+        self.groups.get(group).map_or(0, HashSet::len)
+    }
+
+    pub(crate) fn connection(&self, id: &str) -> Option<ConnectionInfo> {
+        self.connections.get_key_value(id).map(|(id, elsewhere)| info(id, elsewhere))
+    }
+
+    pub(crate) fn connections(&self) -> impl Iterator<Item = ConnectionInfo> {
+        self.connections.iter().map(|(id, elsewhere)| info(id, elsewhere))
+    }
+
+    pub(crate) fn members(&self, group: &str) -> impl Iterator<Item = ConnectionInfo> {
+        self.groups.get(group).into_iter().flatten().filter_map(|id| self.connection(id))
+    }
+}
+
+fn info(id: &Arc<str>, elsewhere: &Elsewhere) -> ConnectionInfo {
+    let mut groups: Vec<String> = elsewhere.groups.iter().map(|group| group.to_string()).collect();
+    groups.sort_unstable();
+    ConnectionInfo { id: id.to_string(), user: elsewhere.user.as_deref().map(str::to_owned), groups }
+}
+
+impl From<JoinedForm> for Joined {
+    fn from(form: JoinedForm) -> Self {
+        let JoinedForm { group, ms, seq, snapshot } = form;
+        Self { group: group.into(), since: Position { ms, seq }, snapshot }
+    }
+}
+
+impl From<&Joined> for JoinedForm {
+    fn from(joined: &Joined) -> Self {
+        let Joined { group, since, snapshot } = joined;
+        Self { group: group.to_string(), ms: since.ms, seq: since.seq, snapshot: *snapshot }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(connection: &str, user: &str, group: &str, session: Option<&str>) -> Here {
+        let session = session.map(|name| SessionForm { name: name.into(), joined: Vec::new() });
+        Here { connection: connection.into(), user: Some(user.into()), groups: vec![group.into()], session }
+    }
+
+    fn says(round: u64, here: Vec<Here>, is_all: bool) -> Presence {
+        Presence { round, here, gone: Vec::new(), is_all }
+    }
+
+    fn gone(connection: &str, resumable: bool) -> Presence {
+        let gone = vec![Gone { connection: connection.into(), resumable }];
+        Presence { round: 1, here: Vec::new(), gone, is_all: false }
+    }
+
+    #[test]
+    fn what_comes_is_found_by_all_its_names_and_what_goes_leaves_nothing() {
+        let (node, mut directory) = (NodeId::draw(), Directory::default());
+        directory.hear(node, 1);
+        directory.update(node, says(1, vec![here("c", "alice", "g", Some("s"))], false), 9, 9);
+        assert_eq!((directory.connections_of("alice"), directory.member_count("g"), directory.len()), (1, 1, 1));
+        assert_eq!(
+            directory.members("g").collect::<Vec<_>>(),
+            directory.connection("c").into_iter().collect::<Vec<_>>()
+        );
+        for topic in [Topic::All, Topic::user("alice"), Topic::group("g"), Topic::connection("c")] {
+            assert_eq!(directory.nodes_with(&topic), HashSet::from([node]), "{topic}");
+        }
+        directory.update(node, gone("c", false), 9, 9);
+        let Directory { connections, users, groups, sessions, orphans, .. } = &directory;
+        assert!(connections.is_empty() && users.is_empty() && groups.is_empty() && sessions.is_empty());
+        assert!(orphans.is_empty());
+    }
+
+    #[test]
+    fn a_round_that_is_told_to_its_end_takes_what_was_not_in_it() {
+        let ([one, other], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
+        directory.update(one, says(1, vec![here("a", "u", "g", None), here("b", "u", "g", None)], false), 9, 9);
+        directory.update(other, says(1, vec![here("c", "u", "g", None)], false), 9, 9);
+        directory.update(one, says(2, vec![here("b", "u", "g", None)], false), 9, 9);
+        assert_eq!(directory.connections_of("u"), 3, "nothing goes before all is told");
+        directory.update(one, says(2, vec![], true), 9, 9);
+        assert!(directory.connection("a").is_none());
+        assert_eq!(directory.connections_of("u"), 2);
+    }
+
+    #[test]
+    fn sessions_outlive_their_node_for_a_window_and_others_do_not() {
+        let (node, mut directory) = (NodeId::draw(), Directory::default());
+        let session = |name: &str| (Some(Arc::from("alice")), Arc::from(name));
+        let both = vec![here("a", "alice", "g", Some("s")), here("b", "alice", "g", None)];
+        directory.update(node, says(1, both, true), 9, 9);
+        directory.drop_node(node, 20, 9, false);
+        assert_eq!(directory.connections_of("alice"), 0);
+        directory.let_go_of_orphans(19);
+        let claimed = directory.claim(&session("s")).expect("it may be come back to");
+        assert_eq!((&*claimed.id, claimed.is_told), ("a", false));
+        assert!(directory.claim(&session("s")).is_none(), "once");
+        directory.update(node, says(1, vec![here("c", "alice", "g", Some("t"))], true), 9, 9);
+        directory.update(node, gone("c", true), 20, 9);
+        directory.let_go_of_orphans(20);
+        assert!(directory.claim(&session("t")).is_none(), "its window is over");
+        directory.update(node, says(2, vec![here("d", "alice", "g", Some("u"))], true), 9, 9);
+        directory.update(node, gone("d", true), 20, 0);
+        assert!(directory.claim(&session("u")).is_none(), "there is no room for it");
+    }
+
+    #[test]
+    fn a_connection_that_has_moved_is_not_its_former_nodes_to_take_away() {
+        let ([one, other], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
+        directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
+        directory.move_session(&(Some("alice".into()), "s".into()), other);
+        directory.update(one, gone("a", false), 9, 9);
+        assert_eq!(directory.node_of("a"), Some(other));
+        directory.drop_node(one, 9, 9, false);
+        assert_eq!(directory.connections_of("alice"), 1);
+    }
+}

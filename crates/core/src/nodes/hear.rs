@@ -1,0 +1,143 @@
+//! What becomes of a signal on the node that hears it: on each, at the same place of the log.
+
+use std::sync::Arc;
+
+use crate::cell::Closing;
+use crate::clock::millis;
+use crate::groups::{Change, GroupErrorKind};
+use crate::hooks::DisconnectReason;
+use crate::id::Position;
+use crate::inner::Inner;
+use crate::nodes::Nodes;
+use crate::nodes::signal::{Answer, End, GroupChange, NodeId, Presence, Say, Signal};
+use crate::sync::Ordering;
+use crate::topic::Topic;
+
+impl Inner {
+    /// The tail of the backplane starts: others have to be told what they cannot know, and asked what this node cannot.
+    pub(crate) fn listen_anew(&self, missed: bool) {
+        let Some(nodes) = &self.nodes else { return };
+        let now_ms = self.clock.now_ms();
+        let mut directory = nodes.directory.lock();
+        directory.hear_all(now_ms);
+        if missed {
+            directory.ask_all(now_ms);
+            nodes.outbox.say(Say::Hello(None));
+        }
+        drop(directory);
+        nodes.outbox.tell_all();
+    }
+
+    /// Hears what a node says, this one too, at a place of the log.
+    pub(crate) fn hear(self: &Arc<Self>, at: Position, signal: Signal) {
+        let Some(nodes) = &self.nodes else { return };
+        let Signal { from, says } = signal;
+        let now_ms = self.clock.now_ms();
+        // One that has left says nothing more.
+        let is_other = from != nodes.id && !says.contains(&Say::Leaving);
+        if is_other {
+            nodes.directory.lock().hear(from, now_ms);
+        }
+        for say in says {
+            self.hear_say(nodes, at, from, say);
+        }
+        // A node that has just started asks all of them.
+        if is_other && self.log.read().has_begun() && nodes.directory.lock().asks(from, now_ms) {
+            nodes.outbox.say(Say::Hello(Some(from)));
+        }
+    }
+
+    fn hear_say(self: &Arc<Self>, nodes: &Nodes, at: Position, from: NodeId, say: Say) {
+        let is_own = from == nodes.id;
+        match say {
+            Say::Alive => {}
+            Say::Hello(of) if !is_own && of.is_none_or(|of| of == nodes.id) => nodes.outbox.tell_all(),
+            Say::Hello(_) => {}
+            Say::Leaving if !is_own => {
+                let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
+                nodes.directory.lock().drop_node(from, until_ms, self.config.max_parked, true);
+            }
+            Say::Leaving => {}
+            Say::Presence(presence) if !is_own => self.hear_presence(nodes, from, presence),
+            Say::Presence(_) => {}
+            Say::Group(change) => self.hear_group(nodes, at, from, &change),
+            Say::End(end) => self.hear_end(nodes, from, &end),
+            Say::Revoke(user) => self.tickets.revoke(&user),
+            Say::Answer { to, ask, answer } if to == nodes.id => nodes.asks.answer(ask, (from, answer)),
+            Say::Answer { .. } => {}
+            Say::Ticket(form) => self.hear_ticket(at, form),
+            Say::Redeem { ask, ticket } => {
+                let identity = self.tickets.redeem(ticket, self.clock.now_ms());
+                if is_own {
+                    nodes.redeems.answer(ask, identity);
+                }
+            }
+            Say::Claim { user, session, connection } => {
+                let key = (user.map(Arc::from), Arc::from(session));
+                if is_own {
+                    self.has_claimed(&key, &connection);
+                } else {
+                    nodes.directory.lock().move_session(&key, from);
+                    self.hand_over(&key, &connection);
+                }
+            }
+        }
+    }
+
+    fn hear_presence(&self, nodes: &Nodes, from: NodeId, mut presence: Presence) {
+        // What this node has taken over is its own, whatever the other has not heard yet.
+        presence.here.retain(|here| {
+            let own = self.cell(&here.connection);
+            own.iter().for_each(|cell| nodes.outbox.note(&cell.id, false));
+            own.is_none()
+        });
+        let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
+        nodes.directory.lock().update(from, presence, until_ms, self.config.max_parked);
+    }
+
+    fn hear_group(&self, nodes: &Nodes, at: Position, from: NodeId, change: &GroupChange) {
+        let GroupChange { ask, at: node, connection, group, joins } = change;
+        nodes.directory.lock().change_group(connection, group, joins.map(|joins| (at, joins.snapshot)));
+        let what = joins.map_or(Change::Leave, |joins| Change::Join { snapshot: joins.snapshot });
+        let done = match self.change_group_here(connection, group, what, Some(at)) {
+            Ok(()) => Answer::Done,
+            Err(error) => match error.kind() {
+                GroupErrorKind::UnknownConnection => Answer::UnknownConnection,
+                _ => Answer::TooManyGroups,
+            },
+        };
+        // Who does not have it keeps silent, but for who was thought to have it and knows of nobody else.
+        let is_elsewhere = || nodes.directory.lock().node_of(connection).is_some();
+        if done != Answer::UnknownConnection || *node == nodes.id && !is_elsewhere() {
+            answer(nodes, from, *ask, done);
+        }
+    }
+
+    fn hear_end(&self, nodes: &Nodes, from: NodeId, end: &End) {
+        let End { ask, of, topic, reason } = end;
+        // Streams that wait for their log were opened after what a node reads that has just started.
+        let has_begun = self.log.read().has_begun();
+        let topic = Topic::from(topic);
+        nodes.directory.lock().end_orphans(&topic);
+        let ended = if has_begun || from == nodes.id { self.end_here(&topic, reason) } else { 0 };
+        if ended > 0 || from == nodes.id || of.contains(&nodes.id) {
+            answer(nodes, from, *ask, Answer::Ended(ended as u64));
+        }
+    }
+
+    /// Ends the streams of a topic on this node, and returns how many those are.
+    pub(crate) fn end_here(&self, topic: &Topic, reason: &str) -> usize {
+        let reason = DisconnectReason::Ended(reason.into());
+        let at = self.head.load(Ordering::SeqCst);
+        self.disconnect(topic, &Closing { at, reason, retry: None, now: false })
+    }
+}
+
+/// Tells who asked.
+fn answer(nodes: &Nodes, to: NodeId, ask: u64, answer: Answer) {
+    if to == nodes.id {
+        nodes.asks.answer(ask, (to, answer));
+    } else {
+        nodes.outbox.say(Say::Answer { to, ask, answer });
+    }
+}

@@ -1,0 +1,255 @@
+//! What nodes say to one another, and its form.
+//!
+//! Variants and fields stay as they are, and new ones come last: nodes of two versions run side by side in a deploy. A
+//! node that does not know what is said skips the record.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::millis;
+use crate::identity::Identity;
+use crate::topic::{MAX_NAME, Topic};
+
+/// Names a node for as long as it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct NodeId(u64);
+
+impl NodeId {
+    pub(crate) fn draw() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Some things that one node says, in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Signal {
+    pub(crate) from: NodeId,
+    pub(crate) says: Vec<Say>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Say {
+    /// It is there: said when there is nothing else to say.
+    Alive,
+    /// Tell me all that you have: one node, or each.
+    Hello(Option<NodeId>),
+    /// It has shut down.
+    Leaving,
+    Presence(Presence),
+    Group(GroupChange),
+    End(End),
+    /// The user's tickets are worth nothing any more. An [`End`](Self::End) follows.
+    Revoke(String),
+    Answer {
+        to: NodeId,
+        ask: u64,
+        answer: Answer,
+    },
+    Ticket(TicketForm),
+    /// The first who says this of a ticket gets what it is worth.
+    Redeem {
+        ask: u64,
+        ticket: u128,
+    },
+    /// The session's connection is here now.
+    Claim {
+        user: Option<String>,
+        session: String,
+        connection: String,
+    },
+}
+
+/// What has changed about the connections of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Presence {
+    /// How often the node has told all that it has.
+    pub(crate) round: u64,
+    pub(crate) here: Vec<Here>,
+    pub(crate) gone: Vec<Gone>,
+    /// All has been told: what is of an earlier round is not there any more.
+    pub(crate) is_all: bool,
+}
+
+/// A connection that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Here {
+    pub(crate) connection: String,
+    pub(crate) user: Option<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) session: Option<SessionForm>,
+}
+
+/// A connection that is there no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    pub(crate) connection: String,
+    /// Its session can be taken up on another node: this one shuts down.
+    pub(crate) resumable: bool,
+}
+
+/// With what a connection can be come back to, and to what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionForm {
+    pub(crate) name: String,
+    pub(crate) joined: Vec<JoinedForm>,
+}
+
+/// A group that a connection has joined, and after which event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JoinedForm {
+    pub(crate) group: String,
+    pub(crate) ms: u64,
+    pub(crate) seq: u64,
+    pub(crate) snapshot: bool,
+}
+
+/// A connection is put into a group, or taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GroupChange {
+    pub(crate) ask: u64,
+    /// Who has the connection, as far as who asks knows.
+    pub(crate) at: NodeId,
+    pub(crate) connection: String,
+    pub(crate) group: String,
+    pub(crate) joins: Option<Joins>,
+}
+
+/// How a group is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Joins {
+    pub(crate) snapshot: bool,
+}
+
+/// Streams are ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct End {
+    pub(crate) ask: u64,
+    /// Whose answer is waited for.
+    pub(crate) of: Vec<NodeId>,
+    pub(crate) topic: TopicName,
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TopicName {
+    All,
+    User(String),
+    Group(String),
+    Connection(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Done,
+    UnknownConnection,
+    TooManyGroups,
+    Ended(u64),
+}
+
+/// A ticket, and what it is worth.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TicketForm {
+    pub(crate) ticket: u128,
+    pub(crate) user: Option<String>,
+    pub(crate) groups: Vec<String>,
+    /// When the identity ends, in Unix milliseconds.
+    pub(crate) identity_ends_ms: Option<u64>,
+    pub(crate) lifetime_ms: u64,
+}
+
+impl fmt::Debug for TicketForm {
+    /// The ticket itself is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TicketForm").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl TicketForm {
+    pub(crate) fn new(ticket: u128, identity: &Identity, lifetime: Duration) -> Self {
+        let unix_ms = |at: SystemTime| millis(at.duration_since(UNIX_EPOCH).unwrap_or_default());
+        Self {
+            ticket,
+            user: identity.user.as_deref().map(str::to_owned),
+            groups: identity.groups.iter().map(|group| group.to_string()).collect(),
+            identity_ends_ms: identity.expires.map(unix_ms),
+            lifetime_ms: millis(lifetime),
+        }
+    }
+
+    pub(crate) fn into_identity(self) -> Identity {
+        let identity = self.user.map_or_else(Identity::anonymous, Identity::user).groups(self.groups);
+        let ends = self.identity_ends_ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+        Identity { expires: ends, ..identity }
+    }
+}
+
+impl Signal {
+    /// Whether all names in it are as long as names may be.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.says.iter().all(|say| match say {
+            Say::Alive | Say::Hello(_) | Say::Leaving | Say::Answer { .. } | Say::Redeem { .. } => true,
+            Say::Presence(presence) => presence.here.iter().all(Here::is_valid),
+            Say::Group(change) => is_name(&change.connection) && is_name(&change.group),
+            Say::End(end) => is_name(Topic::from(&end.topic).name()),
+            Say::Revoke(user) => is_name(user),
+            Say::Ticket(ticket) => ticket.user.iter().chain(&ticket.groups).all(|name| is_name(name)),
+            Say::Claim { user, session, connection } => {
+                user.iter().chain([session, connection]).all(|name| is_name(name))
+            }
+        })
+    }
+}
+
+impl Here {
+    fn is_valid(&self) -> bool {
+        let session = self.session.iter().flat_map(|session| {
+            let joined = session.joined.iter().map(|joined| &joined.group);
+            joined.chain([&session.name])
+        });
+        let names = self.user.iter().chain(&self.groups).chain(session);
+        names.chain([&self.connection]).all(|name| is_name(name))
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        let groups: usize = self.groups.iter().map(|group| group.len() + 2).sum();
+        let session = self.session.as_ref().map_or(0, |session| {
+            session.name.len() + session.joined.iter().map(|joined| joined.group.len() + 20).sum::<usize>()
+        });
+        self.connection.len() + self.user.as_ref().map_or(0, String::len) + groups + session + 8
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME
+}
+
+impl From<&Topic> for TopicName {
+    fn from(topic: &Topic) -> Self {
+        match topic {
+            Topic::All => Self::All,
+            Topic::User(id) => Self::User(id.to_string()),
+            Topic::Group(name) => Self::Group(name.to_string()),
+            Topic::Connection(id) => Self::Connection(id.to_string()),
+        }
+    }
+}
+
+impl From<&TopicName> for Topic {
+    fn from(name: &TopicName) -> Self {
+        match name {
+            TopicName::All => Self::All,
+            TopicName::User(id) => Self::user(id),
+            TopicName::Group(name) => Self::group(name),
+            TopicName::Connection(id) => Self::connection(id),
+        }
+    }
+}
