@@ -1,0 +1,172 @@
+//! The handle: what an application opens and gives to its hub.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use futures::stream::BoxStream;
+use parking_lot::Mutex;
+use ssehub::{Backplane, BackplaneError, EventId, History, LogName, Record, Tailed, async_trait};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+
+use crate::error::{DurableError, Reason};
+use crate::options::DurableLogBuilder;
+use crate::recent::Recent;
+use crate::recovery::Recovery;
+use crate::retention::Retention;
+use crate::store::Store;
+use crate::tail;
+use crate::writer::Request;
+
+/// The longest record, in bytes.
+pub const MAX_RECORD_BYTES: usize = 32 << 20;
+
+/// How many records, and bytes of them, may wait for the disk. Who appends more waits for room.
+pub(crate) const MAX_WAITING: usize = 1024;
+const MAX_WAITING_BYTES: usize = 2 * MAX_RECORD_BYTES;
+
+/// A log on the disk of this machine, for one hub: the [`Backplane`] with which it forgets nothing over a restart.
+///
+/// Clones are handles of the same log. Dropping the last one waits until what was accepted is on disk, and closes the
+/// log: it can be opened again at once.
+#[derive(Clone)]
+pub struct DurableLog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+    recovery: Recovery,
+    /// Taken when the last handle goes, which ends the writer.
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What the handles, the writer and the followers have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) path: Box<Path>,
+    pub(crate) name: LogName,
+    pub(crate) store: Store,
+    pub(crate) recent: Mutex<Recent>,
+    /// Told after each change of `recent`.
+    pub(crate) moved: watch::Sender<()>,
+    pub(crate) retention: Mutex<Retention>,
+    /// Told when the retention has changed.
+    pub(crate) retained_anew: Notify,
+}
+
+impl DurableLog {
+    /// Opens the log in a directory of its own, which is made if there is none.
+    ///
+    /// It reads and verifies all that is retained, so do it where blocking is fine: before the server starts.
+    ///
+    /// # Errors
+    ///
+    /// If somebody else has the log open, if what is there has another format or is damaged beyond its tail, or if the
+    /// operating system refuses. Nothing is changed then.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DurableError> {
+        Self::builder(path).open()
+    }
+
+    /// Opens the log in this directory with options.
+    pub fn builder(path: impl AsRef<Path>) -> DurableLogBuilder {
+        DurableLogBuilder::new(path.as_ref())
+    }
+
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        recovery: Recovery,
+        requests: mpsc::Sender<Request>,
+        writer: JoinHandle<()>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
+        Self { inner: Arc::new(Inner { shared, room, recovery, requests: Some(requests), writer: Some(writer) }) }
+    }
+
+    /// The name of the log: part of each id.
+    pub fn name(&self) -> LogName {
+        self.inner.shared.name
+    }
+
+    /// The directory of the log.
+    pub fn path(&self) -> &Path {
+        &self.inner.shared.path
+    }
+
+    /// What was found when the log was opened, and what became of it.
+    pub fn recovery(&self) -> &Recovery {
+        &self.inner.recovery
+    }
+
+    fn closed(&self) -> DurableError {
+        Reason::Closed(self.path().into(), "its writer has ended").into()
+    }
+}
+
+#[async_trait]
+impl Backplane for DurableLog {
+    fn retain(&self, history: &History) {
+        *self.inner.shared.retention.lock() = Retention::from(history);
+        self.inner.shared.retained_anew.notify_one();
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
+        let length = record.bytes().len();
+        if length > MAX_RECORD_BYTES {
+            return Err(DurableError::from(Reason::TooLarge(length)).unavailable());
+        }
+        let Some(requests) = &self.inner.requests else { return Err(self.closed().unavailable()) };
+        // Given back when the writer is done with it, whatever becomes of this future.
+        let room = Arc::clone(&self.inner.room).acquire_many_owned(length as u32 + 1).await;
+        let room = room.map_err(|_| self.closed().unavailable())?;
+        let (reply, answer) = oneshot::channel();
+        let sent = requests.send(Request { record, reply, _room: room }).await;
+        sent.map_err(|_| self.closed().unavailable())?;
+        match answer.await {
+            Ok(Ok(position)) => Ok(position.id(self.inner.shared.name)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.closed().uncertain()),
+        }
+    }
+
+    async fn tail(
+        &self,
+        after: Option<EventId>,
+    ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, BackplaneError> {
+        tail::follow(&self.inner.shared, after).map_err(DurableError::unavailable)
+    }
+}
+
+impl fmt::Debug for DurableLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableLog").field("path", &self.path()).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take()
+            // A waker that the writer calls could drop the last handle.
+            && writer.thread().id() != std::thread::current().id()
+        {
+            // Whatever it panicked with has been printed already.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Changes what followers see, and tells them.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut Recent)) {
+        change(&mut self.recent.lock());
+        self.moved.send_replace(());
+    }
+}

@@ -1,0 +1,152 @@
+//! Opening a log: what is there, whether it is what was seen of it, and how it goes on.
+//!
+//! A directory holds four files:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `lock` | nothing; who has it locked has the log open |
+//! | `log.redb` | the store: entries, state, name |
+//! | `journal` | what `flush_every` has accepted and the store has not yet |
+//! | `seen` | the newest entry that anybody may have seen |
+//!
+//! A commit that a crash has torn was never acknowledged or shown: the store undoes it, and the log goes on under its
+//! name. If the store ends before what was seen, or that cannot be told, the log takes another name, and every client
+//! that comes back is told a gap.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ssehub::LogName;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::error::{DurableError, Reason};
+use crate::format::{Position, now_ms};
+use crate::journal::Journal;
+use crate::log::{DurableLog, MAX_WAITING, Shared};
+use crate::recent::Recent;
+use crate::recovery::Recovery;
+use crate::retention::{Retained, Retention};
+use crate::seen::{self, Seen, SeenFile};
+use crate::store::{Found, Mark, Store};
+use crate::writer::{Ahead, Writer};
+
+pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<DurableLog, DurableError> {
+    std::fs::create_dir_all(path).map_err(|error| DurableError::io(path, error))?;
+    let lock = lock(path)?;
+    let store = Store::open(&path.join("log.redb"))?;
+    let seen_path = path.join("seen");
+    let seen = Seen::read(&seen_path)?;
+    let found = store.find()?;
+    let (journal, left) = Journal::open(&path.join("journal"))?;
+
+    let mut recovery = Recovery { torn_bytes: left.torn, ..Recovery::default() };
+    let found = match found {
+        Some(mut found) => {
+            let entries: Vec<_> = left.entries.into_iter().filter(|entry| entry.position > found.head).collect();
+            if let Some(newest) = entries.last() {
+                recovery.replayed = entries.len();
+                let mark = Mark { ids: found.mark.ids.max(newest.position), ..found.mark };
+                found.head = newest.position;
+                (found.mark, found.retained) =
+                    store.commit(&entries, mark, found.retained, &Retention::default(), now_ms())?;
+            }
+            found
+        }
+        None => {
+            let began = Position { ms: now_ms(), seq: 0 };
+            let mark = Mark { ids: began, trimmed: began };
+            let name = String::new();
+            Found { name, mark, head: began, retained: Retained::default(), damaged: Vec::new() }
+        }
+    };
+    let name = judge(&found, seen.as_ref(), &mut recovery);
+    let ids = found.mark.ids.max(found.head).max(seen.as_ref().map(|seen| seen.newest).unwrap_or_default());
+    let mark = Mark { ids, ..found.mark };
+    let seen = Seen {
+        name: name.to_string(),
+        newest: if found.name.is_empty() { Position::default() } else { found.head },
+        is_closed: false,
+        is_ahead: flush_every.is_some(),
+        boot: seen::boot(),
+    };
+    let seen = SeenFile::create(&seen_path, seen)?;
+    store.name(name.as_str(), mark, &found.damaged)?;
+    // What is new here is to be found after a crash of the machine, too.
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| DurableError::io(path, error))?;
+    let retained = match found.damaged.is_empty() {
+        true => found.retained,
+        false => store.find()?.map(|found| found.retained).unwrap_or_default(),
+    };
+    recovery.retained = retained.events;
+
+    let mut journal = journal;
+    journal.clear()?;
+    let shared = Arc::new(Shared {
+        path: path.into(),
+        name,
+        store,
+        recent: Mutex::new(Recent::new(found.head, ids)),
+        moved: watch::Sender::new(()),
+        retention: Mutex::default(),
+        retained_anew: Notify::new(),
+    });
+    let (sender, requests) = mpsc::channel(MAX_WAITING);
+    let ahead = flush_every.map(|every| Ahead::new(every, journal));
+    let writer = Writer::new(Arc::clone(&shared), lock, seen, mark, found.head, retained, ahead);
+    let thread = writer.start(requests).map_err(|error| DurableError::io(path, error))?;
+    Ok(DurableLog::new(shared, recovery, sender, thread))
+}
+
+/// Whether this is the log that was seen, and the name that follows from that.
+fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName {
+    recovery.damaged = found.damaged.len();
+    let named: Option<LogName> = found.name.parse().ok();
+    let Some(named) = named else {
+        recovery.was_closed = seen.is_none_or(|seen| seen.newest == Position::default());
+        if !recovery.was_closed {
+            tracing::warn!("the store of a durable log is gone; beginning another log");
+        }
+        return LogName::random();
+    };
+    let seen = seen.filter(|seen| seen.name == named.as_str());
+    recovery.was_closed = seen.is_some_and(|seen| seen.is_closed);
+    let why = match seen {
+        None => "it cannot be told what was seen of it",
+        Some(seen) if seen.newest > found.head => "entries that were accepted are gone",
+        Some(_) if !found.damaged.is_empty() => "entries are damaged",
+        Some(seen) if !seen.is_closed && seen.is_ahead && (seen.boot.is_empty() || seen.boot != seen::boot()) => {
+            "the machine may have crashed before entries that were accepted were on disk"
+        }
+        Some(_) => {
+            if !recovery.was_closed {
+                let Recovery { replayed, torn_bytes, .. } = *recovery;
+                tracing::warn!(log = %named, replayed, torn_bytes, "a durable log was not closed; going on with what is on disk");
+            }
+            return named;
+        }
+    };
+    let name = LogName::random();
+    recovery.renamed_from = Some(named);
+    if seen.is_some_and(|seen| seen.newest > found.head) {
+        recovery.lost_after = Some(found.head.id(name));
+    }
+    let damaged = recovery.damaged;
+    tracing::warn!(log = %named, %name, why, damaged, "a durable log takes another name, so that clients are told a gap");
+    name
+}
+
+/// Makes sure that nobody else has the log open. The lock goes with the file, or with the process.
+fn lock(dir: &Path) -> Result<File, DurableError> {
+    let path = dir.join("lock");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(|error| DurableError::io(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Reason::InUse(dir.into()).into()),
+        Err(TryLockError::Error(error)) => Err(DurableError::io(&path, error)),
+    }
+}

@@ -1,0 +1,136 @@
+//! The newest entries, in memory: what followers that keep up read, without going back to the store.
+//!
+//! Lasting and passing entries stand here in one order; passing ones are nowhere else. Entries leave by number and
+//! bytes, but not before the store has them on disk.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::format::Position;
+
+/// As many as a follower may lag behind before it has to read the store, or, for passing entries, before it misses some.
+const ENTRIES: usize = 16_384;
+const BYTES: usize = 16 << 20;
+
+/// As many as a follower takes in one go.
+const TAKEN: usize = 256;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Latest {
+    pub(crate) position: Position,
+    pub(crate) bytes: Bytes,
+    pub(crate) is_passing: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Recent {
+    entries: VecDeque<Latest>,
+    bytes: usize,
+    /// Every entry behind this is in here.
+    base: Position,
+    /// The newest entry there is.
+    head: Position,
+    /// The newest id that was given out: the head, or a passing entry's from before the log was opened.
+    ids: Position,
+    /// The newest passing entry that may be gone.
+    passed: Position,
+    /// Up to here the store has what is lasting.
+    flushed: Position,
+    /// Why there will be no more.
+    closed: Option<&'static str>,
+}
+
+/// What there is for a follower.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Entries(Vec<Latest>),
+    /// It is in the store, up to here.
+    Stored(Position),
+    /// Nothing yet.
+    Wait,
+    /// What it had to read next is gone.
+    Behind,
+    Closed(&'static str),
+}
+
+impl Recent {
+    pub(crate) fn new(head: Position, ids: Position) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            base: head,
+            head,
+            ids,
+            passed: ids.max(head),
+            flushed: head,
+            closed: None,
+        }
+    }
+
+    pub(crate) fn head(&self) -> Position {
+        self.head
+    }
+
+    pub(crate) fn ids(&self) -> Position {
+        self.ids.max(self.head)
+    }
+
+    pub(crate) fn passed(&self) -> Position {
+        self.passed
+    }
+
+    /// Publishes entries, in the order of their ids. The store has them up to `flushed`.
+    pub(crate) fn publish(&mut self, entries: impl IntoIterator<Item = Latest>, flushed: Position) {
+        self.flushed = self.flushed.max(flushed);
+        for entry in entries {
+            self.head = entry.position;
+            self.bytes += entry.bytes.len();
+            self.entries.push_back(entry);
+        }
+        while self.entries.len() > ENTRIES || self.bytes > BYTES {
+            if self.entries.front().is_none_or(|it| !it.is_passing && it.position > self.flushed) {
+                break;
+            }
+            let Some(entry) = self.entries.pop_front() else { break };
+            self.bytes -= entry.bytes.len();
+            self.base = entry.position;
+            if entry.is_passing {
+                self.passed = entry.position;
+            }
+        }
+    }
+
+    /// The store was found to have more than was published: followers read it there.
+    pub(crate) fn rebase(&mut self, head: Position) {
+        if head > self.head {
+            self.passed = self.entries.iter().rfind(|it| it.is_passing).map_or(self.passed, |it| it.position);
+            self.entries.clear();
+            self.bytes = 0;
+            self.base = head;
+            self.head = head;
+            self.flushed = head;
+        }
+    }
+
+    pub(crate) fn close(&mut self, reason: &'static str) {
+        self.closed.get_or_insert(reason);
+    }
+
+    /// What follows a cursor, for a follower that has been told of the passing entries it may have missed up to `told`.
+    pub(crate) fn after(&self, cursor: Position, told: Position) -> Next {
+        if self.passed > cursor.max(told) {
+            return Next::Behind;
+        }
+        if cursor < self.base {
+            return Next::Stored(self.base);
+        }
+        let start = self.entries.partition_point(|it| it.position <= cursor);
+        let entries: Vec<_> = self.entries.range(start..).take(TAKEN).cloned().collect();
+        match self.closed {
+            _ if !entries.is_empty() => Next::Entries(entries),
+            Some(reason) => Next::Closed(reason),
+            None => Next::Wait,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What was found when a log was opened.
+
+use ssehub::{EventId, LogName};
+
+/// What a log was found to hold when it was opened, and what became of it.
+///
+/// A log that was not closed is the usual case after a crash, and nothing to worry about. One that had to take
+/// [another name](Self::renamed_from) has lost something that clients have seen, or may have: they are told a gap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    pub(crate) was_closed: bool,
+    pub(crate) retained: usize,
+    pub(crate) replayed: usize,
+    pub(crate) torn_bytes: u64,
+    pub(crate) damaged: usize,
+    pub(crate) lost_after: Option<EventId>,
+    pub(crate) renamed_from: Option<LogName>,
+}
+
+impl Recovery {
+    /// Whether the log is new, or was closed cleanly.
+    pub fn was_closed(&self) -> bool {
+        self.was_closed
+    }
+
+    /// How many entries there are, those apart that only the state keeps.
+    pub fn retained(&self) -> usize {
+        self.retained
+    }
+
+    /// How many of them were accepted with [`flush_every`](crate::DurableLogBuilder::flush_every) and not yet in the
+    /// store.
+    pub fn replayed(&self) -> usize {
+        self.replayed
+    }
+
+    /// How many bytes were cut off behind the last whole entry of the journal, where `flush_every` keeps what the store
+    /// has not yet. A crash in the middle of a write leaves some, of an entry that was not accepted yet.
+    pub fn torn_bytes(&self) -> u64 {
+        self.torn_bytes
+    }
+
+    /// How many entries were damaged, and left out.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// The newest entry there is, if entries behind it that were accepted are gone.
+    pub fn lost_after(&self) -> Option<EventId> {
+        self.lost_after
+    }
+
+    /// The name the log had, if it had to take another one.
+    pub fn renamed_from(&self) -> Option<LogName> {
+        self.renamed_from
+    }
+}

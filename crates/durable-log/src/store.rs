@@ -1,0 +1,376 @@
+//! The store: one redb file with the entries, the state and what is to be remembered of them.
+//!
+//! A commit is one transaction with one fsync: entries, their state changes, and the entries that retention takes for
+//! them. Entries at or before the [`Mark::trimmed`] are there for the state only.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
+};
+use ssehub::{Record, StateChange};
+
+use crate::error::{DurableError, Reason};
+use crate::format::{CHECKSUM, FORMAT, Position, checksum, verified};
+use crate::retention::{Retained, Retention};
+
+/// What redb may keep in memory of its file. Entries are read in order, and mostly by who follows the log from memory
+/// anyway.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// How many entries, and bytes of them, are read in one go.
+const CHUNK_ENTRIES: usize = 512;
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Position -> checksum, record.
+const LOG: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("log");
+/// Key of the state -> the position of its newest record.
+const STATE: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("state");
+/// The same the other way round: what an entry is kept for.
+const HELD: TableDefinition<'_, (u64, u64, &[u8]), ()> = TableDefinition::new("held");
+/// "ids" and "trimmed" of the [`Mark`].
+const MARK: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("mark");
+/// "format" and "name".
+const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
+
+/// What the store remembers apart from entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// No id was given out behind this.
+    pub(crate) ids: Position,
+    /// The newest entry that retention took, or the place where the log began.
+    pub(crate) trimmed: Position,
+}
+
+/// What a store was found to hold.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) mark: Mark,
+    /// The newest entry; the place where retention has come to if there is none.
+    pub(crate) head: Position,
+    pub(crate) retained: Retained,
+    /// Entries whose checksum is wrong.
+    pub(crate) damaged: Vec<Position>,
+}
+
+/// An entry on its way into the store.
+#[derive(Debug)]
+pub(crate) struct Lasting {
+    pub(crate) position: Position,
+    pub(crate) record: Record,
+}
+
+/// A record that the state keeps.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) position: Position,
+    pub(crate) keys: Vec<Bytes>,
+    pub(crate) record: Bytes,
+}
+
+/// Entries that were read.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) entries: Vec<(Position, Bytes)>,
+    /// Whether they are all there were.
+    pub(crate) is_last: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    path: PathBuf,
+    /// None after a failure that could not be mended yet, and when the log is closed.
+    database: RwLock<Option<Database>>,
+}
+
+type Outcome<T> = Result<T, Box<redb::Error>>;
+
+impl Store {
+    /// Opens the file, or makes it, and checks the checksum of each of its pages: a commit that was torn is undone, and
+    /// other damage is an error.
+    pub(crate) fn open(path: &Path) -> Result<Self, DurableError> {
+        let database = open(path)?;
+        Ok(Self { path: path.into(), database: RwLock::new(Some(database)) })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.database.read().is_some()
+    }
+
+    /// Closes the file. Who reads it gets an error.
+    pub(crate) fn close(&self) {
+        let database = self.database.write().take();
+        let closing = std::panic::catch_unwind(AssertUnwindSafe(|| database.map(Database::close)));
+        if let Ok(Some(Err(error))) = closing {
+            tracing::warn!(path = %self.path.display(), %error, "the durable log was not closed cleanly");
+        }
+    }
+
+    /// Opens the file again after a failure. redb takes no commit after one.
+    pub(crate) fn reopen(&self) -> Result<(), DurableError> {
+        self.close();
+        *self.database.write() = Some(open(&self.path)?);
+        Ok(())
+    }
+
+    /// Everything there is, read and verified. None if nothing was ever stored.
+    pub(crate) fn find(&self) -> Result<Option<Found>, DurableError> {
+        self.with(|database| {
+            let read = database.begin_read().map_err(boxed)?;
+            let about = match read.open_table(ABOUT) {
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                about => about.map_err(boxed)?,
+            };
+            let text = |key| -> Outcome<_> { Ok(about.get(key).map_err(boxed)?.map(|text| text.value().to_owned())) };
+            let (format, name) = (text("format")?, text("name")?);
+            let format = format.unwrap_or_default();
+            if format != FORMAT.to_string() {
+                // Nothing else is looked at: who knows what it means.
+                return Ok(Some(Err(format)));
+            }
+            let mark = mark(&read.open_table(MARK).map_err(boxed)?)?;
+            let mut found = Found {
+                name: name.unwrap_or_default(),
+                mark,
+                head: mark.trimmed,
+                retained: Retained::default(),
+                damaged: Vec::new(),
+            };
+            let log = read.open_table(LOG).map_err(boxed)?;
+            for entry in log.iter().map_err(boxed)? {
+                let (position, stored) = entry.map_err(boxed)?;
+                let (position, stored) = (Position::from(position.value()), stored.value());
+                if verified(position, stored).is_none() {
+                    found.damaged.push(position);
+                }
+                if position > mark.trimmed {
+                    found.head = position;
+                    found.retained.add(position, stored.len().saturating_sub(CHECKSUM));
+                }
+            }
+            Ok(Some(Ok(found)))
+        })?
+        .transpose()
+        .map_err(|format| Reason::UnknownFormat(self.path.clone(), format).into())
+    }
+
+    /// Gives the log its name, and says what ids were given out.
+    pub(crate) fn name(&self, name: &str, mark: Mark, damaged: &[Position]) -> Result<(), DurableError> {
+        self.with(|database| {
+            let write = database.begin_write().map_err(boxed)?;
+            {
+                let mut about = write.open_table(ABOUT).map_err(boxed)?;
+                about.insert("format", &*FORMAT.to_string()).map_err(boxed)?;
+                about.insert("name", name).map_err(boxed)?;
+                let mut log = write.open_table(LOG).map_err(boxed)?;
+                let mut state = write.open_table(STATE).map_err(boxed)?;
+                let mut held = write.open_table(HELD).map_err(boxed)?;
+                for &position in damaged {
+                    log.remove(position.key()).map_err(boxed)?;
+                    for key in keys_of(&held, position)? {
+                        held.remove((position.ms, position.seq, &key[..])).map_err(boxed)?;
+                        state.remove(&key[..]).map_err(boxed)?;
+                    }
+                }
+            }
+            set_mark(&write, mark)?;
+            write.commit().map_err(boxed)
+        })
+    }
+
+    /// Takes these entries, on disk when it returns, and lets go of what is over the limits with them. Says what is
+    /// retained then.
+    pub(crate) fn commit(
+        &self,
+        entries: &[Lasting],
+        mark: Mark,
+        retained: Retained,
+        retention: &Retention,
+        now_ms: u64,
+    ) -> Result<(Mark, Retained), DurableError> {
+        self.with(|database| {
+            let write = database.begin_write().map_err(boxed)?;
+            let (mut mark, mut retained) = (mark, retained);
+            {
+                let mut log = write.open_table(LOG).map_err(boxed)?;
+                let mut state = write.open_table(STATE).map_err(boxed)?;
+                let mut held = write.open_table(HELD).map_err(boxed)?;
+                for Lasting { position, record } in entries {
+                    let bytes = record.bytes();
+                    let mut room = log.insert_reserve(position.key(), CHECKSUM + bytes.len()).map_err(boxed)?;
+                    if let Some((sum, rest)) = room.as_mut().split_first_chunk_mut() {
+                        *sum = checksum(*position, bytes);
+                        rest.copy_from_slice(bytes);
+                    }
+                    drop(room);
+                    retained.add(*position, bytes.len());
+                    for change in record.state() {
+                        let (key, older) = match change {
+                            StateChange::Set(key) => {
+                                held.insert((position.ms, position.seq, &key[..]), ()).map_err(boxed)?;
+                                (key, state.insert(&key[..], position.key()).map_err(boxed)?)
+                            }
+                            StateChange::Remove(key) => (key, state.remove(&key[..]).map_err(boxed)?),
+                        };
+                        let Some(older) = older.map(|older| Position::from(older.value())) else { continue };
+                        if older != *position || matches!(change, StateChange::Remove(_)) {
+                            held.remove((older.ms, older.seq, &key[..])).map_err(boxed)?;
+                        }
+                        if older <= mark.trimmed && !is_held(&held, older)? {
+                            log.remove(older.key()).map_err(boxed)?;
+                        }
+                    }
+                }
+                let mut gone = Vec::new();
+                for entry in log.range(behind(mark.trimmed)..).map_err(boxed)? {
+                    let (position, stored) = entry.map_err(boxed)?;
+                    let position = Position::from(position.value());
+                    if !retention.is_over(&retained, position, now_ms) {
+                        retained.oldest = Some(position);
+                        break;
+                    }
+                    retained.subtract(stored.value().len().saturating_sub(CHECKSUM));
+                    gone.push(position);
+                }
+                for position in gone {
+                    mark.trimmed = position;
+                    if !is_held(&held, position)? {
+                        log.remove(position.key()).map_err(boxed)?;
+                    }
+                }
+            }
+            set_mark(&write, mark)?;
+            write.commit().map_err(boxed)?;
+            Ok((mark, retained))
+        })
+    }
+
+    /// The next entries after one position, up to another, oldest first.
+    pub(crate) fn read(&self, after: Position, to: Position) -> Result<Chunk, DurableError> {
+        self.with(|database| {
+            let read = database.begin_read().map_err(boxed)?;
+            if mark(&read.open_table(MARK).map_err(boxed)?)?.trimmed > after {
+                return Ok(None);
+            }
+            let mut chunk = Chunk { entries: Vec::new(), is_last: true };
+            let mut bytes = 0;
+            if after >= to {
+                return Ok(Some(chunk));
+            }
+            let log = read.open_table(LOG).map_err(boxed)?;
+            for entry in log.range(behind(after)..=to.key()).map_err(boxed)? {
+                let (position, stored) = entry.map_err(boxed)?;
+                if chunk.entries.len() >= CHUNK_ENTRIES || bytes >= CHUNK_BYTES {
+                    chunk.is_last = false;
+                    break;
+                }
+                let position = position.value().into();
+                let Some(record) = self.verified(position, stored.value()) else { continue };
+                bytes += record.len();
+                chunk.entries.push((position, record));
+            }
+            Ok(Some(chunk))
+        })?
+        .ok_or_else(|| Reason::Behind.into())
+    }
+
+    /// How far retention has come, and what the state keeps of what is before that.
+    pub(crate) fn kept(&self) -> Result<(Mark, Vec<Held>), DurableError> {
+        self.with(|database| {
+            let read = database.begin_read().map_err(boxed)?;
+            let mark = mark(&read.open_table(MARK).map_err(boxed)?)?;
+            let log = read.open_table(LOG).map_err(boxed)?;
+            let held = read.open_table(HELD).map_err(boxed)?;
+            let mut kept: Vec<Held> = Vec::new();
+            for entry in held.range(..behind_all(mark.trimmed)).map_err(boxed)? {
+                let (held, _) = entry.map_err(boxed)?;
+                let (ms, seq, key) = held.value();
+                let (position, key) = (Position { ms, seq }, Bytes::copy_from_slice(key));
+                match kept.last_mut() {
+                    Some(last) if last.position == position => last.keys.push(key),
+                    _ => {
+                        let Some(stored) = log.get(position.key()).map_err(boxed)? else { continue };
+                        let Some(record) = self.verified(position, stored.value()) else { continue };
+                        kept.push(Held { position, keys: vec![key], record });
+                    }
+                }
+            }
+            Ok((mark, kept))
+        })
+    }
+
+    /// A copy of a record, if it is whole. All were when the log was opened.
+    fn verified(&self, position: Position, stored: &[u8]) -> Option<Bytes> {
+        let record = verified(position, stored).map(Bytes::copy_from_slice);
+        if record.is_none() {
+            tracing::error!(path = %self.path.display(), ?position, "an entry of the durable log is damaged; leaving it out");
+        }
+        record
+    }
+
+    /// Does something with the database, and turns whatever it does about that into an error.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Outcome<T>) -> Result<T, DurableError> {
+        let database = self.database.read();
+        let Some(database) = &*database else {
+            return Err(Reason::Closed(self.path.clone(), "the store could not be opened again yet").into());
+        };
+        match std::panic::catch_unwind(AssertUnwindSafe(|| work(database))) {
+            Ok(done) => done.map_err(|error| DurableError::store(&self.path, *error)),
+            Err(panic) => Err(DurableError::panicked(&self.path, &*panic)),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Database, DurableError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    match std::panic::catch_unwind(AssertUnwindSafe(|| builder.create(path))) {
+        Ok(opened) => opened.map_err(|error| DurableError::store(path, error)),
+        Err(panic) => Err(DurableError::panicked(path, &*panic)),
+    }
+}
+
+fn boxed(error: impl Into<redb::Error>) -> Box<redb::Error> {
+    Box::new(error.into())
+}
+
+/// The smallest key behind a position.
+fn behind(position: Position) -> (u64, u64) {
+    match position.seq.checked_add(1) {
+        Some(seq) => (position.ms, seq),
+        None => (position.ms.saturating_add(1), 0),
+    }
+}
+
+fn behind_all(position: Position) -> (u64, u64, &'static [u8]) {
+    let (ms, seq) = behind(position);
+    (ms, seq, &[])
+}
+
+fn keys_of(held: &impl ReadableTable<(u64, u64, &'static [u8]), ()>, position: Position) -> Outcome<Vec<Vec<u8>>> {
+    let of = held.range((position.ms, position.seq, &[][..])..behind_all(position)).map_err(boxed)?;
+    of.map(|entry| Ok(entry.map_err(boxed)?.0.value().2.to_vec())).collect()
+}
+
+fn is_held(held: &impl ReadableTable<(u64, u64, &'static [u8]), ()>, position: Position) -> Outcome<bool> {
+    let mut of = held.range((position.ms, position.seq, &[][..])..behind_all(position)).map_err(boxed)?;
+    Ok(of.next().transpose().map_err(boxed)?.is_some())
+}
+
+fn mark(table: &ReadOnlyTable<&'static str, (u64, u64)>) -> Outcome<Mark> {
+    let of = |key| -> Outcome<Position> {
+        Ok(table.get(key).map_err(boxed)?.map(|position| position.value().into()).unwrap_or_default())
+    };
+    Ok(Mark { ids: of("ids")?, trimmed: of("trimmed")? })
+}
+
+fn set_mark(write: &WriteTransaction, mark: Mark) -> Outcome<()> {
+    let mut table = write.open_table(MARK).map_err(boxed)?;
+    table.insert("ids", mark.ids.key()).map_err(boxed)?;
+    table.insert("trimmed", mark.trimmed.key()).map_err(boxed)?;
+    Ok(())
+}

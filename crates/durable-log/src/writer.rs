@@ -1,0 +1,357 @@
+//! The one thread that writes: it gives ids, commits what waits with one fsync, and publishes it.
+//!
+//! While a commit is under way the next records gather, so that groups grow with the load by themselves. Followers and
+//! senders hear of an entry when it is on disk; with `flush_every`, when the operating system has it.
+//!
+//! After an error redb takes nothing more, so the file is opened again, which also tells whether the commit is in it.
+//! Until that works, the log takes no lasting records; it tries again twice a second.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ssehub::{BackplaneError, Record, Retention as For};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::error::{DurableError, Reason};
+use crate::format::{Position, now_ms};
+use crate::journal::Journal;
+use crate::log::{MAX_WAITING, Shared};
+use crate::recent::Latest;
+use crate::retention::Retained;
+use crate::seen::SeenFile;
+use crate::store::{Lasting, Mark};
+
+/// How far ids are given out ahead of the disk to passing entries, which are not stored. It is the age of an id that a
+/// log may begin with after a crash, at most.
+const IDS_AHEAD_MS: u64 = 1000;
+
+/// How often the store is opened again after a failure.
+const REOPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// How often entries are taken for their age while nothing is appended.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How many bytes `flush_every` lets gather before it flushes early.
+const MAX_AHEAD_BYTES: usize = 8 << 20;
+
+/// A record that waits for the disk.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) record: Record,
+    pub(crate) reply: oneshot::Sender<Result<Position, BackplaneError>>,
+    pub(crate) _room: OwnedSemaphorePermit,
+}
+
+/// What `flush_every` has accepted and the store has not yet.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    every: Duration,
+    journal: Journal,
+    entries: Vec<Lasting>,
+    bytes: usize,
+    due: Option<Instant>,
+}
+
+impl Ahead {
+    pub(crate) fn new(every: Duration, journal: Journal) -> Self {
+        Self { every, journal, entries: Vec::new(), bytes: 0, due: None }
+    }
+}
+
+/// Why a commit failed, and what that means for its entries.
+struct Failure {
+    error: DurableError,
+    is_certain: bool,
+}
+
+impl Failure {
+    fn answer(&self) -> BackplaneError {
+        let error = self.error.clone();
+        if self.is_certain { error.unavailable() } else { error.uncertain() }
+    }
+}
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    _lock: File,
+    seen: SeenFile,
+    /// What the store remembers.
+    mark: Mark,
+    retained: Retained,
+    /// The newest lasting entry in the store.
+    stored: Position,
+    /// The newest id that was given.
+    last: Position,
+    ahead: Option<Ahead>,
+    /// The store could not be opened again, and why; and when that is tried next.
+    failed: Option<(DurableError, Instant)>,
+    /// When retention was last applied while nothing was appended.
+    tidied: Option<Instant>,
+    has_lost: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        lock: File,
+        seen: SeenFile,
+        mark: Mark,
+        stored: Position,
+        retained: Retained,
+        ahead: Option<Ahead>,
+    ) -> Self {
+        Self {
+            shared,
+            _lock: lock,
+            seen,
+            mark,
+            retained,
+            stored,
+            last: mark.ids,
+            ahead,
+            failed: None,
+            tidied: None,
+            has_lost: false,
+        }
+    }
+
+    /// Starts the thread, which ends when nobody can append any more.
+    pub(crate) fn start(self, requests: mpsc::Receiver<Request>) -> std::io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        std::thread::Builder::new().name("ssehub-durable".into()).spawn(move || {
+            // Whatever happens here, followers are told and the file is closed.
+            let _ending = Ending(Arc::clone(&self.shared));
+            runtime.block_on(self.run(requests));
+        })
+    }
+
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let shared = Arc::clone(&self.shared);
+        let mut group = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                taken = requests.recv_many(&mut group, MAX_WAITING) => match taken {
+                    0 => break,
+                    _ => self.take(group.drain(..)),
+                },
+                () = shared.retained_anew.notified() => self.tidied = None,
+                () = sleep_until(self.due()) => {}
+            }
+            self.tidy();
+        }
+        self.close();
+    }
+
+    /// When there is something to do though nothing is appended.
+    fn due(&self) -> Option<Instant> {
+        if let Some((_, retry)) = &self.failed {
+            return Some(*retry);
+        }
+        let expiry = self.shared.retention.lock().expiry_ms(&self.retained).and_then(|expiry_ms| {
+            // None for one that is further away than a clock can tell.
+            let expiry = Instant::now().checked_add(Duration::from_millis(expiry_ms.saturating_sub(now_ms())))?;
+            Some(self.tidied.map_or(expiry, |tidied| expiry.max(tidied + TIDY_EVERY)))
+        });
+        let flush = self.ahead.as_ref().and_then(|ahead| ahead.due);
+        expiry.into_iter().chain(flush).min()
+    }
+
+    /// Takes a group of records.
+    fn take(&mut self, group: impl Iterator<Item = Request>) {
+        let now_ms = now_ms();
+        let (mut lasting, mut entries, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+        for Request { record, reply, _room } in group {
+            self.last = self.last.next(now_ms);
+            let is_passing = record.retention() == For::Passing;
+            entries.push(Latest { position: self.last, bytes: record.bytes().clone(), is_passing });
+            replies.push((reply, _room));
+            if !is_passing {
+                lasting.push(Lasting { position: self.last, record });
+            }
+        }
+        let mut ids = lasting.last().map(|entry| entry.position).unwrap_or_default().max(self.mark.ids);
+        if entries.iter().any(|entry| entry.is_passing && entry.position > ids) {
+            ids = Position { ms: self.last.ms.saturating_add(IDS_AHEAD_MS), seq: 0 };
+        }
+        let newest = lasting.last().map(|entry| entry.position);
+        let done = match self.ahead {
+            _ if self.has_lost => Err(self.lost()),
+            Some(_) => self.run_ahead(lasting, ids),
+            None if lasting.is_empty() && ids == self.mark.ids => Ok(()),
+            None => self.commit(&lasting, ids),
+        };
+        if let (Ok(()), Some(newest)) = (&done, newest) {
+            self.seen.advance(newest);
+        }
+        // A passing entry needs an id that cannot come again, and nothing else.
+        let (is_done, given) = (done.is_ok(), self.mark.ids);
+        let is_taken = |entry: &Latest| is_done || entry.is_passing && entry.position <= given;
+        let taken = entries.iter().filter(|entry| is_taken(entry)).cloned();
+        self.shared.publish(|recent| recent.publish(taken, self.stored));
+        for (entry, (reply, _room)) in entries.iter().zip(replies) {
+            let answer = match &done {
+                Err(failure) if !is_taken(entry) => Err(failure.answer()),
+                _ => Ok(entry.position),
+            };
+            // Who has stopped waiting needs no answer.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Accepts entries before they are on disk.
+    fn run_ahead(&mut self, lasting: Vec<Lasting>, ids: Position) -> Result<(), Failure> {
+        let is_full = self.ahead.as_ref().is_some_and(|ahead| ahead.bytes >= MAX_AHEAD_BYTES);
+        if is_full || ids > self.mark.ids.max(self.last) {
+            self.flush(ids)?;
+        }
+        let Some(ahead) = &mut self.ahead else { return Ok(()) };
+        if lasting.is_empty() {
+            return Ok(());
+        }
+        ahead.journal.append(&lasting).map_err(|error| Failure { error, is_certain: true })?;
+        ahead.bytes += lasting.iter().map(|entry| entry.record.bytes().len()).sum::<usize>();
+        ahead.entries.extend(lasting);
+        ahead.due.get_or_insert_with(|| Instant::now() + ahead.every);
+        Ok(())
+    }
+
+    /// Brings what was accepted to the disk.
+    fn flush(&mut self, ids: Position) -> Result<(), Failure> {
+        let Some(ahead) = &mut self.ahead else { return Ok(()) };
+        let entries = std::mem::take(&mut ahead.entries);
+        let flushed = self.commit(&entries, ids);
+        let stored = self.stored;
+        let Some(ahead) = &mut self.ahead else { return Ok(()) };
+        if entries.last().is_some_and(|newest| newest.position > stored) {
+            ahead.entries = entries;
+            ahead.due = Some(Instant::now() + REOPEN_EVERY);
+            return flushed;
+        }
+        (ahead.bytes, ahead.due) = (0, None);
+        if let Err(error) = ahead.journal.clear() {
+            // What it has more than the store is told by its ids.
+            tracing::warn!(%error, "the journal of the durable log could not be cleared");
+        }
+        self.shared.publish(|recent| recent.publish([], stored));
+        flushed
+    }
+
+    /// Brings entries to the disk, with what retention takes for them.
+    fn commit(&mut self, entries: &[Lasting], ids: Position) -> Result<(), Failure> {
+        if !self.shared.store.is_open() {
+            self.reopen().map_err(|error| Failure { error, is_certain: true })?;
+        }
+        let mark = Mark { ids, ..self.mark };
+        let retention = self.shared.retention.lock().clone();
+        let error = match self.shared.store.commit(entries, mark, self.retained, &retention, now_ms()) {
+            Ok((mark, retained)) => {
+                (self.mark, self.retained) = (mark, retained);
+                self.stored = entries.last().map_or(self.stored, |newest| newest.position);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        tracing::error!(%error, "the durable log could not be written");
+        let is_in = |this: &Self| entries.first().is_some_and(|oldest| oldest.position <= this.stored);
+        let is_certain = match self.reopen() {
+            Ok(()) => !is_in(self),
+            Err(_) => false,
+        };
+        Err(Failure { error, is_certain })
+    }
+
+    /// Opens the store again, and sees what is in it.
+    fn reopen(&mut self) -> Result<(), DurableError> {
+        if let Some((error, retry)) = &self.failed
+            && Instant::now() < *retry
+        {
+            return Err(error.clone());
+        }
+        let found = self.shared.store.reopen().and_then(|()| self.shared.store.find());
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.shared.store.close();
+                self.failed = Some((error.clone(), Instant::now() + REOPEN_EVERY));
+                return Err(error);
+            }
+        };
+        self.failed = None;
+        let found = found.filter(|found| found.damaged.is_empty() && found.head >= self.stored);
+        let Some(found) = found else {
+            self.has_lost = true;
+            self.shared.store.close();
+            return Err(self.lost().error);
+        };
+        tracing::warn!(path = %self.shared.path.display(), "the durable log is open again");
+        (self.mark, self.retained, self.stored) = (found.mark, found.retained, found.head);
+        self.seen.advance(found.head);
+        self.shared.publish(|recent| recent.rebase(found.head));
+        Ok(())
+    }
+
+    /// What was on disk is gone: the log has to take another name, which it does when it is opened.
+    fn lost(&self) -> Failure {
+        const WHY: &str = "entries that were on disk are gone; open it again";
+        self.shared.publish(|recent| recent.close(WHY));
+        Failure { error: Reason::Closed(self.shared.path.clone().into(), WHY).into(), is_certain: true }
+    }
+
+    /// What is to be done from time to time.
+    fn tidy(&mut self) {
+        let now = Instant::now();
+        if self.has_lost || self.failed.as_ref().is_some_and(|(_, retry)| *retry > now) {
+            return;
+        }
+        if self.failed.is_some() && self.reopen().is_err() {
+            return;
+        }
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.due.is_some_and(|due| due <= now)) {
+            // What failed is said, and tried again.
+            let _ = self.flush(self.last.max(self.mark.ids));
+        }
+        if self.tidied.is_some_and(|tidied| now.duration_since(tidied) < TIDY_EVERY) {
+            return;
+        }
+        self.tidied = Some(now);
+        let retention = self.shared.retention.lock().clone();
+        let is_over = self.retained.oldest.is_some_and(|oldest| retention.is_over(&self.retained, oldest, now_ms()));
+        if is_over {
+            let ids = self.last.max(self.mark.ids);
+            let _ = if self.ahead.is_some() { self.flush(ids) } else { self.commit(&[], ids) };
+        }
+    }
+
+    /// Brings everything to the disk, and says that nothing will follow.
+    fn close(mut self) {
+        if !self.has_lost {
+            let is_flushed = self.flush(self.last).is_ok();
+            // What passing entries did not need of the ids that were set aside for them is given back.
+            if is_flushed && (self.mark.ids == self.last || self.commit(&[], self.last).is_ok()) {
+                self.seen.close();
+            }
+        }
+        self.shared.publish(|recent| recent.close("its last handle was dropped"));
+    }
+}
+
+/// Ends what followers wait for, and closes the file.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.publish(|recent| recent.close("its writer has ended"));
+        self.0.store.close();
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
