@@ -22,6 +22,7 @@ pub mod completeness;
 pub mod foreign;
 pub mod h2c;
 pub mod http1;
+pub mod mix;
 pub mod playground;
 pub mod sse;
 pub mod subject;

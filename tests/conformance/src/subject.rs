@@ -65,6 +65,13 @@ impl Subject {
         Capabilities::of(self.framework)
     }
 
+    /// The command that starts a playground with these options.
+    pub fn command(self, listen: &str, options: &[&str]) -> Command {
+        let mut command = Command::new(self.binary);
+        command.args(["--framework", self.framework.name(), "--listen", listen, "--workers", "2"]).args(options);
+        command
+    }
+
     /// Starts a playground with these options.
     ///
     /// # Panics
@@ -78,9 +85,8 @@ impl Subject {
     /// # Panics
     /// If it does not say in time where it listens.
     pub async fn start_at(self, listen: &str, options: &[&str]) -> Playground {
-        let mut child = Command::new(self.binary)
-            .args(["--framework", self.framework.name(), "--listen", listen, "--workers", "2"])
-            .args(options)
+        let mut child = self
+            .command(listen, options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -17,7 +17,8 @@ use super::replay::counter;
 use crate::{
     client::Stream,
     http1::{Client, Request},
-    playground::{Pair, Playground, events, id_of, query},
+    mix::{Target, USERS, identity, seed},
+    playground::{Playground, events, id_of, query},
     sse::Position,
     subject::Subject,
     wait::within,
@@ -25,8 +26,6 @@ use crate::{
 
 const PUBLISHERS: usize = 8;
 const READERS: usize = 36;
-const USERS: usize = 6;
-const GROUPS: usize = 4;
 const FIRE: Duration = Duration::from_secs(10);
 
 /// Sessions are under fire for less long: what they add to it is the same with each cut.
@@ -37,63 +36,6 @@ const EVENTS_OF_ONE: RangeInclusive<usize> = 100..=30_000;
 
 /// After the fire, readers have this long to catch up.
 const CATCH_UP: Duration = Duration::from_secs(60);
-
-/// What decides the audiences and the cuts; `SSEHUB_SEED` sets another.
-fn seed() -> u64 {
-    std::env::var("SSEHUB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_101)
-}
-
-/// Who an event is for.
-#[derive(Debug, Clone, Copy)]
-enum Target {
-    All,
-    User(usize),
-    Group(usize),
-    UserOrGroup(usize, usize),
-    AllExceptGroup(usize),
-}
-
-impl Target {
-    fn pick(random: &mut StdRng) -> Self {
-        let (user, group) = (random.random_range(0..USERS), random.random_range(0..GROUPS));
-        match random.random_range(0..6) {
-            0 => Self::All,
-            1 | 2 => Self::User(user),
-            3 => Self::Group(group),
-            4 => Self::UserOrGroup(user, group),
-            _ => Self::AllExceptGroup(group),
-        }
-    }
-
-    fn query(self) -> String {
-        let (user, group) = (|user| format!("user:{user}"), |group| format!("group:{group}"));
-        let pairs = match self {
-            Self::All => vec![("to", "all".to_owned())],
-            Self::User(to) => vec![("to", user(to))],
-            Self::Group(to) => vec![("to", group(to))],
-            Self::UserOrGroup(one, other) => vec![("to", user(one)), ("to", group(other))],
-            Self::AllExceptGroup(except) => vec![("to", "all".to_owned()), ("except", group(except))],
-        };
-        let pairs: Vec<Pair<'_>> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        query(&pairs)
-    }
-
-    fn reaches(self, reader: usize) -> bool {
-        let (user, group) = identity(reader);
-        match self {
-            Self::All => true,
-            Self::User(to) => to == user,
-            Self::Group(to) => to == group,
-            Self::UserOrGroup(one, other) => one == user || other == group,
-            Self::AllExceptGroup(except) => except != group,
-        }
-    }
-}
-
-/// The user and the group of a reader.
-fn identity(reader: usize) -> (usize, usize) {
-    (reader % USERS, (reader / USERS) % GROUPS)
-}
 
 /// A committed event.
 struct Sent {
