@@ -1,0 +1,169 @@
+//! What can go wrong: while a backplane is set up, and later.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError};
+use ssehub::{BackplaneError, BackplaneErrorKind};
+
+/// The codes of answers by which Redis refuses a command before it runs.
+const REFUSALS: [&str; 17] = [
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "CROSSSLOT",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "UNKILLABLE",
+    "WRONGPASS",
+];
+
+/// The codes of answers that tell that this is not the node to ask, or not any more.
+const STRANGERS: [&str; 6] = ["ASK", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "NOAUTH", "READONLY"];
+
+/// Why a [`RedisBackplane`](crate::RedisBackplane) could not be had.
+#[derive(Debug)]
+pub struct RedisConnectError {
+    kind: RedisConnectErrorKind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The kinds of [`RedisConnectError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RedisConnectErrorKind {
+    /// A setting is wrong: the URL, the name of the hub, a certificate. Trying again does not help.
+    Invalid,
+    /// No server answered in time. It may be there later.
+    Unreachable,
+    /// A server answered that it won't: the password is wrong, it is loading its data, it has no memory left.
+    Refused,
+    /// The server is none that can be used: a replica, or older than Redis 7.0; or it has a log of another format.
+    Unsupported,
+}
+
+impl RedisConnectError {
+    pub(crate) fn invalid(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: RedisConnectErrorKind::Invalid, source: reason.into() }
+    }
+
+    /// What to do about it, for matching.
+    pub fn kind(&self) -> RedisConnectErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for RedisConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl std::error::Error for RedisConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.source()
+    }
+}
+
+impl From<Failure> for RedisConnectError {
+    fn from(failure: Failure) -> Self {
+        let kind = match &failure {
+            Failure::Unsupported(_) | Failure::Format(_) => RedisConnectErrorKind::Unsupported,
+            Failure::Redis(error) if error.kind() == ErrorKind::AuthenticationFailed => RedisConnectErrorKind::Refused,
+            failure if failure.code().is_some() => RedisConnectErrorKind::Refused,
+            _ => RedisConnectErrorKind::Unreachable,
+        };
+        Self { kind, source: failure.into() }
+    }
+}
+
+/// What went wrong between this process and Redis.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("redis at {0} can't be reached")]
+    Unreachable(String, #[source] Arc<io::Error>),
+    #[error("redis at {0} let {1:?} pass without an answer")]
+    Slow(String, Duration),
+    #[error("redis gave no sign of life for {0:?}")]
+    Silent(Duration),
+    #[error("redis: {0}")]
+    Redis(#[source] RedisError),
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("the log in redis has format {0}, written by another version of ssehub; this one knows format 1")]
+    Format(String),
+    #[error("redis gave an answer that makes no sense: {0}")]
+    Answer(&'static str),
+    #[error("the log in redis is another one, or has lost its end; it is followed anew, and takes records again then")]
+    AnotherLog,
+    #[error("entries of the log are gone before they were read; it is followed anew")]
+    Missing,
+    #[error("the backplane's thread has ended")]
+    Gone,
+}
+
+impl Failure {
+    /// The code of what Redis answered, if it did.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Redis(error) => error.code(),
+            _ => None,
+        }
+    }
+
+    /// Where in a Cluster the log is, by this answer.
+    pub(crate) fn moved_to(&self) -> Option<(&str, u16)> {
+        match self {
+            Self::Redis(error) if error.code() == Some("MOVED") => error.redirect_node(),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is of no use after this.
+    pub(crate) fn ends_connection(&self) -> bool {
+        match self.code() {
+            Some(code) => STRANGERS.contains(&code),
+            None => !matches!(self, Self::AnotherLog | Self::Format(_)),
+        }
+    }
+
+    /// What this means for a record that has been sent, or not.
+    pub(crate) fn kind(&self) -> BackplaneErrorKind {
+        let refused = match self {
+            Self::Silent(_) | Self::Answer(_) => false,
+            // A command inside of the script was refused: the script had begun.
+            Self::Redis(error) if error.detail().is_some_and(|detail| detail.contains("@user_script")) => false,
+            Self::Redis(error) => error.code().is_some_and(|code| REFUSALS.contains(&code)),
+            Self::Unreachable(..)
+            | Self::Slow(..)
+            | Self::Unsupported(_)
+            | Self::Format(_)
+            | Self::AnotherLog
+            | Self::Missing
+            | Self::Gone => true,
+        };
+        if refused { BackplaneErrorKind::Unavailable } else { BackplaneErrorKind::Uncertain }
+    }
+
+    /// The error of a call to the backplane.
+    pub(crate) fn into_error(self, kind: BackplaneErrorKind) -> BackplaneError {
+        BackplaneError::new(kind, self)
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}

@@ -1,0 +1,166 @@
+//! Finding the server that has the log: the one of the URL; in a Cluster the node that its hash slot is on, which any other
+//! tells; and none that is a replica, or too old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::select_ok;
+use parking_lot::Mutex;
+use redis::{Pipeline, RedisConnectionInfo, Value, cmd};
+
+use crate::connection::Connection;
+use crate::error::Failure;
+use crate::script;
+use crate::tls::Tls;
+use crate::transport::Address;
+
+/// The oldest Redis that decides whether a script may run before it runs.
+const MIN_MAJOR: u32 = 7;
+
+/// How often one node may send on to another: a slot that moves is found at the second.
+const MAX_REDIRECTS: usize = 5;
+
+/// How many nodes of a Cluster are remembered.
+const MAX_LEARNED: usize = 64;
+
+/// The servers that may have the log.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    pub(crate) given: Vec<Address>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) settings: RedisConnectionInfo,
+    pub(crate) patience: Duration,
+    /// The key whose place is looked for.
+    pub(crate) key: String,
+    /// Where it was last, and the other nodes that were told of.
+    pub(crate) learned: Mutex<Vec<Address>>,
+}
+
+impl Nodes {
+    /// Connects to the server that has the log now, within twice the patience.
+    pub(crate) async fn open(self: &Arc<Self>) -> Result<Connection, Failure> {
+        let mut addresses = self.learned.lock().clone();
+        addresses.extend(self.given.iter().filter(|given| !addresses.contains(given)).cloned().collect::<Vec<_>>());
+        let mut addresses = addresses.into_iter();
+        let Some(first) = addresses.next() else { return Err(Failure::Answer("no server is known")) };
+        let name = first.to_string();
+        let searching = async {
+            match self.follow(first).await {
+                Err(_) if addresses.len() > 0 => {
+                    Ok(select_ok(addresses.map(|address| self.follow(address).boxed())).await?.0)
+                }
+                found => found,
+            }
+        };
+        let limit = 2 * self.patience;
+        tokio::time::timeout(limit, searching).await.map_err(|_| Failure::Slow(name, limit))?
+    }
+
+    /// Connects to this server, or to the one it names.
+    async fn follow(&self, mut address: Address) -> Result<Connection, Failure> {
+        let mut redirects = 0;
+        loop {
+            match self.greet(&address).await {
+                Err(failure) if redirects < MAX_REDIRECTS && failure.moved_to().is_some() => {
+                    let Some((host, port)) = failure.moved_to() else { return Err(failure) };
+                    // Without a host it is the same one.
+                    address = match address {
+                        Address::Tcp(same, _) if host.is_empty() || host == "?" => Address::Tcp(same, port),
+                        _ => Address::Tcp(host.to_owned(), port),
+                    };
+                    redirects += 1;
+                }
+                greeted => return greeted,
+            }
+        }
+    }
+
+    /// Connects to this server and sees whether it will do.
+    async fn greet(&self, address: &Address) -> Result<Connection, Failure> {
+        let connection = Connection::open(address, self.tls.as_ref(), &self.settings, self.patience).await?;
+        let mut greeting = Pipeline::new();
+        greeting.cmd("HELLO").cmd("EXISTS").arg(&self.key);
+        greeting.add_command(script::APPEND.load()).add_command(script::START.load());
+        let mut answers = connection.link().request_all(&greeting).await?.into_iter().map(Value::extract_error);
+        let hello = Hello::from(answers.next().ok_or(Failure::Answer("a greeting without an answer"))??)?;
+        hello.check(address)?;
+        answers.try_for_each(|answer| answer.map(drop))?;
+        self.remember(address, hello.mode == "cluster", &connection).await;
+        Ok(connection)
+    }
+
+    async fn remember(&self, address: &Address, is_cluster: bool, connection: &Connection) {
+        let mut nodes = vec![address.clone()];
+        if is_cluster && let Ok(slots) = connection.link().request(cmd("CLUSTER").arg("SLOTS")).await {
+            for node in addresses(slots) {
+                if nodes.len() < MAX_LEARNED && !nodes.contains(&node) {
+                    nodes.push(node);
+                }
+            }
+        }
+        *self.learned.lock() = nodes;
+    }
+}
+
+/// What a server says of itself.
+#[derive(Debug, Default)]
+struct Hello {
+    version: String,
+    mode: String,
+    role: String,
+}
+
+impl Hello {
+    fn from(answer: Value) -> Result<Self, Failure> {
+        let fields: Vec<Value> = redis::from_redis_value(answer).map_err(|_| Failure::Answer("HELLO is a list"))?;
+        let mut hello = Self::default();
+        for field in fields.chunks_exact(2) {
+            let [name, value] = field else { continue };
+            let place = match text(name) {
+                "version" => &mut hello.version,
+                "mode" => &mut hello.mode,
+                "role" => &mut hello.role,
+                _ => continue,
+            };
+            text(value).clone_into(place);
+        }
+        Ok(hello)
+    }
+
+    fn check(&self, address: &Address) -> Result<(), Failure> {
+        let major = self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+        let wrong = if major < MIN_MAJOR {
+            format!("is version {}; it has to be {MIN_MAJOR}.0 or later", self.version)
+        } else if self.mode == "sentinel" {
+            "is a Sentinel; give the URL of the server that it watches".into()
+        } else if self.mode != "cluster" && self.role != "master" {
+            format!("is a {}; it has to be the primary", self.role)
+        } else {
+            return Ok(());
+        };
+        Err(Failure::Unsupported(format!("redis at {address} {wrong}")))
+    }
+}
+
+fn text(value: &Value) -> &str {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+        Value::SimpleString(text) => text,
+        _ => "",
+    }
+}
+
+/// The nodes in an answer to `CLUSTER SLOTS`: a list of first slot, last slot, and nodes that begin with host and port.
+fn addresses(slots: Value) -> Vec<Address> {
+    let list = |value| if let Value::Array(list) = value { list } else { Vec::new() };
+    let nodes = list(slots).into_iter().flat_map(|range| list(range).into_iter().skip(2));
+    nodes
+        .filter_map(|node| match &*list(node) {
+            [host, Value::Int(port), ..] if !text(host).is_empty() => {
+                Some(Address::Tcp(text(host).to_owned(), u16::try_from(*port).ok()?))
+            }
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,66 @@
+-- Says where a tail starts; and finds out whether the log here is still the one that the caller knows.
+--
+-- ARGV: what to name the log if it is a new one; the log the caller follows and the last id it saw there, both empty if
+-- none; the newest id it knows to be taken, and the log of that, or both empty; the bounds.
+--
+-- Returns `ok`, the name of the log, the id to start behind, the newest id there is, whether passing records are missed
+-- (1 or 0), and up to which id they may be; or `format`, where that is not this one.
+
+-- Whether this entry, which the log had once, can have been lost only to retention.
+local function has(id)
+  if newer(id, last) then return false end
+  if not newer(id, lasting.trimmed) or not newer(id, passing.trimmed) then return true end
+  for _, stream in ipairs({ lasting, passing }) do
+    if redis.call('XRANGE', stream.key, id, id)[1] then return true end
+  end
+  return false
+end
+
+-- Lasting records that somebody else has removed are treated as taken by retention.
+local function mend()
+  local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
+  local before = lasting.newest
+  if oldest then before = field(oldest, 'l') or field(oldest, 'p') or lasting.trimmed end
+  if not oldest and not newer(lasting.newest, lasting.trimmed) then return end
+  if oldest and not newer(before, lasting.trimmed) then return end
+  -- What lies before the oldest lasting one may be a passing one: all that matters is that nothing lasting is between.
+  lasting.trimmed, lasting.bytes = before, 0
+  local from = '-'
+  repeat
+    local entries = redis.call('XRANGE', LOG, from, '+', 'COUNT', TRIM_STEP)
+    for _, entry in ipairs(entries) do lasting.bytes = lasting.bytes + #(field(entry, 'b') or '') end
+    if #entries > 0 then from = '(' .. entries[#entries][1] end
+  until #entries < TRIM_STEP
+end
+
+-- The newest record that can still be read from a stream, if it is behind this id.
+local function head_of(stream, after)
+  if newer(stream.newest, after) and newer(stream.newest, stream.trimmed)
+      and redis.call('XRANGE', stream.key, stream.newest, stream.newest)[1] then
+    return stream.newest
+  end
+  return after
+end
+
+load()
+if format and format ~= FORMAT then return { 'format', format } end
+if not name then
+  begin(ARGV[1])
+else
+  mend()
+  local asked = ARGV[2] == name and not has(ARGV[3])
+  local known = ARGV[4] == name and not has(ARGV[5])
+  -- Entries that somebody has seen are gone: what goes on from here is another log, with what there is of this one.
+  if asked or known then name = ARGV[1] end
+end
+trim(lasting, bounds(6))
+trim(passing, bounds(9))
+save()
+
+local after, missed = lasting.trimmed, true
+if ARGV[2] == name and not newer(lasting.trimmed, ARGV[3]) then
+  after = ARGV[3]
+  missed = newer(passing.trimmed, after)
+end
+local head = head_of(passing, head_of(lasting, after))
+return { 'ok', name, after, head, missed and 1 or 0, passing.trimmed }
