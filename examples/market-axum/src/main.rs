@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let market = Market::open(options.rate)?;
+    let market = Market::open(&options).await?;
     let stop = market::stop_signal()?;
 
     let listener = listen(options.listen, ListenOptions::default())

@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[rocket::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let market = Market::open(options.rate)?;
+    let market = Market::open(&options).await?;
     tokio::select! {
         launched = rocket(&options, market.clone()).launch() => launched.map(drop).map_err(Into::into),
         failure = market.run() => Err(failure.into()),

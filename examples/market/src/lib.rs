@@ -9,13 +9,15 @@
 //! | adding a widget to the open stream | [`Hub::join_with_snapshot`](ssehub::Hub::join_with_snapshot) |
 //! | the chart | the group's keyed state: one key a month |
 //! | an order answered, in all tabs of its user | [`Hub::send_to_user`](ssehub::Hub::send_to_user) |
-//! | how many watch | [`Hub::members`](ssehub::Hub::members), counted when a hook or a join says so |
+//! | how many watch | [`Hub::connections`](ssehub::Hub::connections), counted when a hook or a join says so |
 //! | coming back after a cut | the groups in the [`ConnectRequest`](ssehub::ConnectRequest), and the last id |
+//! | several nodes | the order of the log, in which each reads what the others say |
 //!
 //! The events are `market`, `clock`, `crowd` (to all), `price` (to a symbol's group), `order` (to a user) and `tab`
-//! (to one connection); their data is JSON.
+//! (to one connection), and `floor` (to the nodes); their data is JSON.
 
 mod crowd;
+mod floor;
 mod market;
 mod options;
 mod orders;

@@ -1,22 +1,31 @@
 //! The market: a hub, what is published on it, and what its users may do.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use ssehub::{
-    BuildError, ConnectRequest, Connection, Event, EventError, GroupErrorKind, Hub, SendError, SendErrorKind, Topic,
+    BuildError, ConnectRequest, Connection, Event, EventError, GroupErrorKind, Hub, LogName, SendError, SendErrorKind,
+    Topic,
 };
-use tokio::sync::{Mutex, Notify};
+use ssehub_redis::{RedisBackplane, RedisConnectError};
+use tokio::sync::Notify;
 
-use crate::Refusal;
 use crate::crowd::{self, Doorbell};
-use crate::options::Rate;
-use crate::orders::{Book, NewOrder, Order, Status};
+use crate::floor::{FLOOR, Floor, Said};
+use crate::options::{Options, Rate};
+use crate::orders::{MAX_OPEN, NewOrder, Order, Status};
 use crate::prices::{Prices, PricesError, Stock};
-use crate::replay::Replay;
+use crate::refusal::Refusal;
+use crate::replay::{Replay, is_away};
 use crate::seat::{Seat, Watch, check_user};
-use crate::tabs::Tabs;
+use crate::tabs::{MAX_TABS, TabFacts};
+
+/// The name of the hub that the nodes share.
+const HUB: &str = "market";
 
 /// How long a browser waits before it reconnects: long enough to see that something was missed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -24,6 +33,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Streams in all, and of one user.
 const MAX_STREAMS: usize = 5_000;
 const MAX_STREAMS_PER_USER: usize = 50;
+
+/// How often tabs that have gone are looked for.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// The longest body that a request may have, in bytes. An order is far shorter.
 pub const MAX_BODY: usize = 4096;
@@ -39,44 +51,68 @@ struct Inner {
     hub: Hub,
     prices: Prices,
     rate: Rate,
-    tabs: Tabs,
-    book: Mutex<Book>,
+    floor: Floor,
+    orders: AtomicUsize,
     /// There may be more or fewer who watch.
     crowd_changed: Arc<Notify>,
 }
 
 impl Market {
-    /// Opens the market. Nothing happens on it before it is [run](Self::run).
+    /// Opens the market, or a node of it. Nothing happens on it before it is [run](Self::run).
     ///
     /// # Errors
     ///
-    /// The prices or the hub's limits are wrong.
-    pub fn open(rate: Rate) -> Result<Self, OpenError> {
+    /// The prices or the hub's limits are wrong, or there is no such Redis.
+    pub async fn open(options: &Options) -> Result<Self, OpenError> {
         let crowd_changed = Arc::new(Notify::new());
-        let hub = Hub::builder()
+        let mut hub = Hub::builder()
             .retry(RETRY)
             .max_connections(MAX_STREAMS)
             .max_connections_per_user(MAX_STREAMS_PER_USER)
-            .hooks(Doorbell(Arc::clone(&crowd_changed)))
-            .build()?;
-        let (prices, tabs, book) = (Prices::load()?, Tabs::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { hub, prices, rate, tabs, book, crowd_changed }) })
+            .max_keys_per_topic(MAX_TABS + 2 * MAX_OPEN)
+            .hooks(Doorbell(Arc::clone(&crowd_changed)));
+        if let Some(url) = &options.redis {
+            hub = hub.backplane(RedisBackplane::builder(url).hub(HUB).connect().await?);
+        }
+        let hub = hub.build()?;
+        let floor = Floor::new(LogName::random().to_string(), Arc::clone(&crowd_changed));
+        let (prices, rate, orders) = (Prices::load()?, options.rate, AtomicUsize::default());
+        Ok(Self { inner: Arc::new(Inner { hub, prices, rate, floor, orders, crowd_changed }) })
     }
 
-    /// Replays the prices, answers orders and counts who watches, until the future is dropped.
+    /// Replays the prices, answers orders and counts who watches, until the future is dropped; with several nodes, as far
+    /// as this one is to.
     ///
     /// It returns only if the market cannot go on, with the reason. When the hub is shut down, it just falls silent.
     pub async fn run(&self) -> Failure {
-        let Inner { hub, prices, rate, tabs, book, crowd_changed } = &*self.inner;
-        let replay = Replay { hub, prices, rate: *rate, book };
+        let Inner { hub, prices, rate, floor, crowd_changed, .. } = &*self.inner;
+        let replay = Replay { hub, prices, rate: *rate, floor };
         let Err(failure) = tokio::select! {
+            // First, so that nothing is said before this node listens.
+            biased;
+            never = floor.follow(hub) => match never {},
             stopped = replay.run() => stopped,
-            stopped = crowd::announce(hub, prices, crowd_changed) => stopped,
-            never = tabs.sweep(hub) => match never {},
+            stopped = crowd::announce(hub, prices, floor, crowd_changed) => stopped,
+            stopped = self.sweep() => stopped,
         };
         match failure {
             Failure::Send(error) if error.kind() == SendErrorKind::ShuttingDown => std::future::pending().await,
             failure => failure,
+        }
+    }
+
+    /// Forgets tabs that have been without a stream for long, for ever.
+    async fn sweep(&self) -> Result<Infallible, Failure> {
+        let Inner { hub, floor, .. } = &*self.inner;
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            for tab in floor.tabs().overdue(hub, Instant::now()) {
+                let key = tab_key(&tab);
+                match hub.send_to_group(FLOOR, Said::Forgotten { tab }.event()?.retract(key)).await {
+                    Err(error) if !is_away(&error) => return Err(error.into()),
+                    _ => {}
+                }
+            }
         }
     }
 
@@ -94,17 +130,18 @@ impl Market {
     ///
     /// The user or the tab cannot be one, the tab is another user's, or the hub takes no more streams.
     pub async fn connect(&self, request: ConnectRequest, seat: &Seat) -> Result<Connection, Refusal> {
-        let Inner { hub, tabs, .. } = &*self.inner;
+        let Inner { hub, floor, .. } = &*self.inner;
         let (user, tab) = seat.check()?;
-        let opened = tabs.open(hub, request.user(user).snapshot(true), user, tab)?;
-        if opened.connection.is_over() {
-            return Ok(opened.connection);
-        }
-        if let Some(old) = opened.replaced {
-            hub.disconnect(Topic::connection(old), "the tab has a newer stream").await;
-        }
-        let live = Event::json("tab", &TabFacts { watching: opened.watching })?;
+        let opened = floor.tabs().open(hub, request.user(user).snapshot(true), user, tab)?;
+        let Some(facts) = opened.facts else { return Ok(opened.connection) };
+        let live = Event::json("tab", &Live { watching: &facts.watching })?;
         hub.send_to_connection(opened.connection.id(), live.ephemeral()).await?;
+        self.tell(facts).await?;
+        if let Some(old) = opened.replaced {
+            // Its node may have gone; nobody waits for that.
+            let hub = hub.clone();
+            tokio::spawn(async move { hub.disconnect(Topic::connection(old), "the tab has a newer stream").await });
+        }
         Ok(opened.connection)
     }
 
@@ -114,10 +151,11 @@ impl Market {
     ///
     /// There is no such tab, or no such symbol.
     pub async fn watch(&self, watch: &Watch) -> Result<(), Refusal> {
-        let Inner { hub, tabs, crowd_changed, .. } = &*self.inner;
+        let Inner { hub, floor, crowd_changed, .. } = &*self.inner;
         let symbol = self.stock(&watch.symbol)?.symbol;
-        let connection = tabs.watch(&watch.tab, symbol)?;
-        let joined = hub.join_with_snapshot(&connection, symbol).await;
+        let facts = floor.tabs().watch(&watch.tab, symbol)?;
+        self.tell(facts.clone()).await?;
+        let joined = hub.join_with_snapshot(&facts.connection, symbol).await;
         crowd_changed.notify_one();
         match joined {
             // Between two streams: the next one has the symbol.
@@ -132,10 +170,11 @@ impl Market {
     ///
     /// There is no such tab, or no such symbol.
     pub async fn unwatch(&self, watch: &Watch) -> Result<(), Refusal> {
-        let Inner { hub, tabs, crowd_changed, .. } = &*self.inner;
+        let Inner { hub, floor, crowd_changed, .. } = &*self.inner;
         let symbol = self.stock(&watch.symbol)?.symbol;
-        let connection = tabs.unwatch(&watch.tab, symbol)?;
-        let left = hub.leave(&connection, symbol).await;
+        let facts = floor.tabs().unwatch(&watch.tab, symbol)?;
+        self.tell(facts.clone()).await?;
+        let left = hub.leave(&facts.connection, symbol).await;
         crowd_changed.notify_one();
         match left {
             Err(error) if error.kind() == GroupErrorKind::UnknownConnection => Ok(()),
@@ -149,31 +188,36 @@ impl Market {
     ///
     /// There is no such tab, or it has no stream now.
     pub async fn cut(&self, tab: &str) -> Result<(), Refusal> {
-        let Inner { hub, tabs, .. } = &*self.inner;
-        let connection = tabs.connection(tab)?;
-        match hub.disconnect(Topic::connection(connection), "cut by hand").await {
+        let Inner { hub, floor, .. } = &*self.inner;
+        let connection = floor.tabs().connection(tab)?;
+        match hub.disconnect(Topic::connection(connection), "cut by hand").await? {
             0 => Err(Refusal::NoStream),
             _ => Ok(()),
         }
     }
 
-    /// Takes an order into the book; the user's tabs hear of it, and of the answer.
+    /// Places an order; the user's tabs hear of it, and of the answer.
     ///
     /// # Errors
     ///
     /// The order makes no sense, or there are too many.
     pub async fn place(&self, new: NewOrder) -> Result<Order, Refusal> {
-        let Inner { hub, prices, book, .. } = &*self.inner;
+        let Inner { hub, prices, floor, orders, .. } = &*self.inner;
         check_user(&new.user)?;
-        let mut book = book.lock().await;
-        // In the book first: should this future be dropped while it sends, the order is answered all the same.
-        let order = book.add(new, prices)?;
-        let told = order.event(&Status::Open)?;
-        if let Err(error) = hub.send_to_user(&order.user, told).await {
-            book.withdraw(&order);
-            return Err(error.into());
-        }
+        let id = format!("{}-{}", floor.node(), orders.fetch_add(1, Ordering::Relaxed) + 1);
+        let tick = floor.ticks().borrow().map_or(0, |tick| tick.number);
+        let order = floor.book().draft(new, id, tick, prices)?;
+        hub.send(order.audience(), order.event(&Status::Open)?).await?;
         Ok(order)
+    }
+
+    /// Tells all nodes of a tab.
+    async fn tell(&self, facts: TabFacts) -> Result<(), Refusal> {
+        let Inner { hub, floor, .. } = &*self.inner;
+        let key = tab_key(&facts.tab);
+        let said = Said::Tab { node: floor.node().to_owned(), facts };
+        hub.send_to_group(FLOOR, said.event()?.key(key)).await?;
+        Ok(())
     }
 
     fn stock(&self, symbol: &str) -> Result<&Stock, Refusal> {
@@ -182,10 +226,14 @@ impl Market {
     }
 }
 
+fn tab_key(tab: &str) -> String {
+    format!("tab-{tab}")
+}
+
 /// The data of `tab`.
 #[derive(Serialize)]
-struct TabFacts {
-    watching: Vec<&'static str>,
+struct Live<'a> {
+    watching: &'a BTreeSet<String>,
 }
 
 /// Why the market cannot open.
@@ -198,6 +246,9 @@ pub enum OpenError {
     /// The hub's limits are wrong.
     #[error(transparent)]
     Hub(#[from] BuildError),
+    /// Redis cannot be used.
+    #[error(transparent)]
+    Redis(#[from] RedisConnectError),
 }
 
 /// Why the market cannot go on.
@@ -207,6 +258,9 @@ pub enum Failure {
     /// An event could not be built.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// What an event was to carry is no JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
     /// The hub did not take an event.
     #[error(transparent)]
     Send(#[from] SendError),

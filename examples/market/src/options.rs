@@ -13,6 +13,9 @@ pub struct Options {
     /// How many months to replay in a second.
     #[arg(long, value_name = "MONTHS", default_value = "2")]
     pub rate: Rate,
+    /// The Redis by which several nodes are one market; without it, this process is all of it.
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
 }
 
 /// How fast the prices are replayed: 0.01 to 100 months a second.

@@ -1,7 +1,7 @@
 //! What the market answers instead of doing what was asked: a status, and a sentence that says what is allowed.
 
 use serde_json::json;
-use ssehub::{ConnectError, EventError, GroupError, GroupErrorKind, SendError};
+use ssehub::{ConnectError, EventError, GroupError, GroupErrorKind, NodesError, SendError};
 
 use crate::prices::Prices;
 use crate::{orders, tabs};
@@ -54,6 +54,9 @@ pub enum Refusal {
     /// The hub did not let the connection into a group.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// The hub's nodes did not do it.
+    #[error(transparent)]
+    Nodes(#[from] NodesError),
     /// An event could not be built.
     #[error(transparent)]
     Event(#[from] EventError),
@@ -81,12 +84,15 @@ impl Refusal {
             Self::ForeignTab => 403,
             Self::NoStream | Self::NothingHere => 404,
             Self::TooManyOrders => 429,
-            Self::BookFull | Self::TooManyTabs | Self::Send(_) => 503,
+            Self::BookFull | Self::TooManyTabs | Self::Send(_) | Self::Nodes(_) => 503,
             Self::Event(_) => 500,
             Self::Request { status, .. } => *status,
             Self::Connect(error) => error.status(),
-            Self::Group(error) if error.kind() == GroupErrorKind::UnknownConnection => 404,
-            Self::Group(_) => 400,
+            Self::Group(error) => match error.kind() {
+                GroupErrorKind::UnknownConnection => 404,
+                GroupErrorKind::Unavailable => 503,
+                _ => 400,
+            },
         }
     }
 
