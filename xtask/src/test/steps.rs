@@ -25,14 +25,15 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", checks: "no lint fires, in any target, with every feature", run: clippy },
     Step { name: "doc", checks: "the documentation builds and its links lead somewhere", run: doc },
     Step { name: "alone", checks: "each published crate builds with only the features it asks for itself", run: alone },
-    Step { name: "test", checks: "unit, integration, conformance and documentation tests", run: test },
+    Step { name: "test", checks: "unit, integration, conformance, fault and documentation tests", run: test },
     Step { name: "model", checks: "the core under randomised thread schedules (shuttle)", run: model },
     Step { name: "browser", checks: "the examples' page in a real browser (chromium)", run: browser },
     Step { name: "deny", checks: "licences, sources, duplicates and advisories of all dependencies", run: deny },
 ];
 
 /// The crates that applications depend on.
-const PUBLISHED: &[&str] = &["ssehub", "ssehub-axum", "ssehub-actix", "ssehub-rocket"];
+const PUBLISHED: &[&str] =
+    &["ssehub", "ssehub-axum", "ssehub-actix", "ssehub-rocket", "ssehub-durable", "ssehub-redis"];
 
 /// The core's test target that runs under shuttle.
 const MODEL_TEST: &str = "model";
@@ -62,10 +63,11 @@ fn alone() -> Result<Outcome> {
 }
 
 fn test() -> Result<Outcome> {
-    // Clients vanish behind a cut cable, and stall behind a proxy.
+    // Clients vanish behind a cut cable, and stall behind a proxy; a log is in Redis, which is killed and cut off.
     tools::require_debian(&[
         DebianPackage { name: "iproute2", program: "ip" },
         DebianPackage { name: "nginx", program: "nginx" },
+        DebianPackage { name: "redis-server", program: "redis-server" },
         DebianPackage { name: "util-linux", program: "unshare" },
     ])?;
     run(&mut cargo("test --workspace --no-fail-fast"))?;
