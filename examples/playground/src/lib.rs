@@ -9,6 +9,7 @@ mod answer;
 mod api;
 mod front;
 mod lifecycle;
+mod log;
 mod offline;
 mod options;
 mod query;
@@ -25,12 +26,14 @@ use ssehub::Hub;
 pub use crate::offline::{Offline, Reply};
 
 use crate::lifecycle::Lifecycle;
+use crate::log::Log;
 use crate::options::{Framework, Options, Parsed};
 
 /// What every front end serves.
 #[derive(Clone, Debug)]
 struct Playground {
     hub: Hub,
+    log: Log,
     lifecycle: Lifecycle,
     max_event_bytes: usize,
 }
@@ -66,10 +69,12 @@ fn run(options: &Options) -> Result<(), String> {
 
 impl Playground {
     /// Must be called on the runtime that is to carry the hub's own tasks.
-    fn new(options: &Options) -> Result<Self, String> {
+    async fn new(options: &Options) -> Result<Self, String> {
         let lifecycle = Lifecycle::default();
-        let hub = options.hub(lifecycle.clone()).map_err(|error| error.to_string())?;
-        Ok(Self { hub, lifecycle, max_event_bytes: options.max_event_bytes })
+        let log = Log::open(options).await?;
+        let hub = log.give_to(options.hub(lifecycle.clone()));
+        let hub = hub.build().map_err(|error| error.to_string())?;
+        Ok(Self { hub, log, lifecycle, max_event_bytes: options.max_event_bytes })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::Playground;
 use crate::answer::Answer;
 use crate::api::{self, Request};
 use crate::lifecycle::Lifecycle;
+use crate::log::Log;
 use crate::stream::identify;
 
 /// A playground that no front end serves. Its answers are those that a front end would send.
@@ -31,7 +32,7 @@ impl Offline {
     /// A playground of this hub; larger data than `max_event_bytes` is refused with 413.
     #[must_use]
     pub fn new(hub: Hub, max_event_bytes: usize) -> Self {
-        Self(Playground { hub, lifecycle: Lifecycle::default(), max_event_bytes })
+        Self(Playground { hub, log: Log::Memory, lifecycle: Lifecycle::default(), max_event_bytes })
     }
 
     /// Answers any request but `GET /events`. Path and query are as a client sends them, percent-encoded.

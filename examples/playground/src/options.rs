@@ -1,12 +1,12 @@
 //! The command line: what can be asked for, and the hub that follows from it.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
-use ssehub::{BuildError, History, Hub};
+use ssehub::{History, Hub, HubBuilder};
 
 use crate::lifecycle::Lifecycle;
 
@@ -76,15 +76,18 @@ pub(crate) struct Options {
     /// A stream whose client takes nothing for that long is let go.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     stall_timeout: Duration,
-    /// Redis to share one hub with other nodes by (not available in this build).
-    #[arg(long, value_name = "URL")]
+    /// The Redis that has the log, by which several nodes are one hub: redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE].
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
     redis: Option<String>,
-    /// The name of the hub that nodes share.
+    /// The name of the hub that nodes share by --redis.
     #[arg(long, value_name = "NAME", default_value = "ssehub")]
     hub: String,
-    /// Where to keep the log on disk (not available in this build).
+    /// A directory for the log, which then outlives the process.
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
+    /// A node that says nothing for that long is taken for gone by the others.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    node_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -95,6 +98,14 @@ pub(crate) enum Framework {
     Lean,
     Actix,
     Rocket,
+}
+
+/// Where the hub's log is.
+#[derive(Debug)]
+pub(crate) enum Place<'a> {
+    Memory,
+    Redis { url: &'a str, hub: &'a str },
+    Disk(&'a Path),
 }
 
 /// What the command line asks for.
@@ -108,7 +119,7 @@ impl Options {
     /// Reads the command line; the error is one line.
     pub(crate) fn from_command_line() -> Result<Parsed, String> {
         match Self::try_parse() {
-            Ok(options) => options.check().map(|()| Parsed::Run(Box::new(options))),
+            Ok(options) => Ok(Parsed::Run(Box::new(options))),
             Err(error) => match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Show(error.to_string())),
                 _ => Err(first_paragraph(&error.to_string())),
@@ -116,11 +127,12 @@ impl Options {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
-        let absent = [("--redis", self.redis.is_some()), ("--data-dir", self.data_dir.is_some())];
-        match absent.into_iter().find(|(_, asked)| *asked) {
-            Some((option, _)) => Err(format!("{option} is not available in this build")),
-            None => Ok(()),
+    /// Where the log is to be.
+    pub(crate) fn place(&self) -> Place<'_> {
+        match (&self.redis, &self.data_dir) {
+            (Some(url), _) => Place::Redis { url, hub: &self.hub },
+            (None, Some(path)) => Place::Disk(path),
+            (None, None) => Place::Memory,
         }
     }
 
@@ -132,8 +144,8 @@ impl Options {
         }
     }
 
-    /// The hub that these options describe.
-    pub(crate) fn hub(&self, hooks: Lifecycle) -> Result<Hub, BuildError> {
+    /// The hub that these options describe, but for its log.
+    pub(crate) fn hub(&self, hooks: Lifecycle) -> HubBuilder {
         let history = if self.history_events == 0 {
             History::none()
         } else {
@@ -143,6 +155,7 @@ impl Options {
             .history(history)
             .keep_alive(self.keep_alive)
             .retry(Duration::from_millis(self.retry))
+            .node_timeout(self.node_timeout)
             .resume_window(self.resume_window)
             .max_parked(self.max_parked)
             .stall_timeout(self.stall_timeout)
@@ -163,7 +176,7 @@ impl Options {
         if let Some(lifetime) = self.max_lifetime {
             builder = builder.max_lifetime(lifetime);
         }
-        builder.build()
+        builder
     }
 }
 
@@ -197,6 +210,17 @@ mod tests {
     fn an_error_of_several_lines_becomes_one_line() {
         let text = "error: the following were not provided:\n  --framework <F>\n\nUsage: x\n";
         assert_eq!(first_paragraph(text), "the following were not provided: --framework <F>");
+    }
+
+    #[test]
+    fn a_log_is_in_one_place() {
+        let parse =
+            |args: &str| Options::try_parse_from(["it", "--framework", "axum"].into_iter().chain(args.split(' ')));
+        let redis = parse("--redis redis://host --hub mine").unwrap();
+        assert!(matches!(redis.place(), Place::Redis { url: "redis://host", hub: "mine" }));
+        assert!(matches!(parse("--data-dir here").unwrap().place(), Place::Disk(path) if path == "here"));
+        let refused = parse("--redis redis://host --data-dir here").unwrap_err().to_string();
+        assert!(first_paragraph(&refused).contains("--data-dir"), "{refused}");
     }
 
     #[test]

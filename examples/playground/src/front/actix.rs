@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 
 async fn serve(options: &Options) -> Result<(), String> {
     let stop = Stop::on_signals().map_err(|error| error.to_string())?;
-    let playground = Playground::new(options)?;
+    let playground = Playground::new(options).await?;
     let hub = playground.hub.clone();
     let playground = Data::new(playground);
 

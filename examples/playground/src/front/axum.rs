@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options, server: Loop) -> Result<(), String> {
 
 async fn serve(options: &Options, server: Loop) -> Result<(), String> {
     let stop = Stop::on_signals().map_err(|error| error.to_string())?;
-    let playground = Playground::new(options)?;
+    let playground = Playground::new(options).await?;
     let hub = playground.hub.clone();
     let router = Router::new()
         .route("/events", get(events).post(events).fallback(answer))

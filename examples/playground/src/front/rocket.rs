@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 
 async fn serve(options: &Options) -> Result<(), String> {
     let stop = Stop::on_signals().map_err(|error| error.to_string())?;
-    let playground = Playground::new(options)?;
+    let playground = Playground::new(options).await?;
     let hub = playground.hub.clone();
     let rocket = build(options, playground);
     let rocket = rocket.ignite().await.map_err(|error| failure(options, &error))?;
