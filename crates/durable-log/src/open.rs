@@ -30,7 +30,7 @@ use crate::recent::Recent;
 use crate::recovery::Recovery;
 use crate::retention::{Retained, Retention};
 use crate::seen::{self, Seen, SeenFile};
-use crate::store::{Found, Mark, Store};
+use crate::store::{Found, Lasting, Store};
 use crate::writer::{Ahead, Writer};
 
 pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<DurableLog, DurableError> {
@@ -45,40 +45,37 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     let mut recovery = Recovery { torn_bytes: left.torn, ..Recovery::default() };
     let found = match found {
         Some(mut found) => {
-            let entries: Vec<_> = left.entries.into_iter().filter(|entry| entry.position > found.head).collect();
-            if let Some(newest) = entries.last() {
+            let is_new = |entry: &Lasting| entry.position > found.retained.newest;
+            let entries: Vec<_> = left.entries.into_iter().filter(is_new).collect();
+            if !entries.is_empty() {
                 recovery.replayed = entries.len();
-                let mark = Mark { ids: found.mark.ids.max(newest.position), ..found.mark };
-                found.head = newest.position;
-                (found.mark, found.retained) =
-                    store.commit(&entries, mark, found.retained, &Retention::default(), now_ms())?;
+                found.retained = store.commit(&entries, found.retained, &Retention::default(), now_ms())?;
             }
             found
         }
         None => {
-            let began = Position { ms: now_ms(), seq: 0 };
-            let mark = Mark { ids: began, trimmed: began };
-            let name = String::new();
-            Found { name, mark, head: began, retained: Retained::default(), damaged: Vec::new() }
+            let retained = Retained::behind(Position { ms: now_ms(), seq: 0 });
+            Found { name: String::new(), retained, damaged: Vec::new() }
         }
     };
     let name = judge(&found, seen.as_ref(), &mut recovery);
-    let ids = found.mark.ids.max(found.head).max(seen.as_ref().map(|seen| seen.newest).unwrap_or_default());
-    let mark = Mark { ids, ..found.mark };
+    let Found { retained: Retained { trimmed, newest, .. }, damaged, .. } = found;
+    let ids = seen.as_ref().map(|seen| seen.newest.max(seen.ids)).unwrap_or_default().max(newest);
     let seen = Seen {
         name: name.to_string(),
-        newest: if found.name.is_empty() { Position::default() } else { found.head },
+        newest: if found.name.is_empty() { Position::default() } else { newest },
+        ids,
         is_closed: false,
         is_ahead: flush_every.is_some(),
         boot: seen::boot(),
     };
     let seen = SeenFile::create(&seen_path, seen)?;
-    store.name(name.as_str(), mark, &found.damaged)?;
+    store.name(name.as_str(), trimmed, &damaged)?;
     // What is new here is to be found after a crash of the machine, too.
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| DurableError::io(path, error))?;
-    let retained = match found.damaged.is_empty() {
+    let retained = match damaged.is_empty() {
         true => found.retained,
-        false => store.find()?.map(|found| found.retained).unwrap_or_default(),
+        false => store.find()?.map_or(found.retained, |found| found.retained),
     };
     recovery.retained = retained.events;
 
@@ -88,14 +85,14 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         path: path.into(),
         name,
         store,
-        recent: Mutex::new(Recent::new(found.head, ids)),
+        recent: Mutex::new(Recent::new(retained.newest, ids)),
         moved: watch::Sender::new(()),
         retention: Mutex::default(),
         retained_anew: Notify::new(),
     });
     let (sender, requests) = mpsc::channel(MAX_WAITING);
     let ahead = flush_every.map(|every| Ahead::new(every, journal));
-    let writer = Writer::new(Arc::clone(&shared), lock, seen, mark, found.head, retained, ahead);
+    let writer = Writer::new(Arc::clone(&shared), lock, seen, retained, ids, ahead);
     let thread = writer.start(requests).map_err(|error| DurableError::io(path, error))?;
     Ok(DurableLog::new(shared, recovery, sender, thread))
 }
@@ -115,7 +112,7 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
     recovery.was_closed = seen.is_some_and(|seen| seen.is_closed);
     let why = match seen {
         None => "it cannot be told what was seen of it",
-        Some(seen) if seen.newest > found.head => "entries that were accepted are gone",
+        Some(seen) if seen.newest > found.retained.newest => "entries that were accepted are gone",
         Some(_) if !found.damaged.is_empty() => "entries are damaged",
         Some(seen) if !seen.is_closed && seen.is_ahead && (seen.boot.is_empty() || seen.boot != seen::boot()) => {
             "the machine may have crashed before entries that were accepted were on disk"
@@ -130,8 +127,8 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
     };
     let name = LogName::random();
     recovery.renamed_from = Some(named);
-    if seen.is_some_and(|seen| seen.newest > found.head) {
-        recovery.lost_after = Some(found.head.id(name));
+    if seen.is_some_and(|seen| seen.newest > found.retained.newest) {
+        recovery.lost_after = Some(found.retained.newest.id(name));
     }
     let damaged = recovery.damaged;
     tracing::warn!(log = %named, %name, why, damaged, "a durable log takes another name, so that clients are told a gap");

@@ -24,25 +24,37 @@ impl From<&History> for Retention {
     }
 }
 
-/// How much there is.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is there.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Retained {
+    /// The newest entry that retention took, or the place where the log began.
+    pub(crate) trimmed: Position,
+    pub(crate) oldest: Option<Position>,
+    /// The newest entry; the place where retention has come to if there is none.
+    pub(crate) newest: Position,
     pub(crate) events: usize,
     pub(crate) bytes: usize,
-    pub(crate) oldest: Option<Position>,
 }
 
 impl Retained {
-    pub(crate) fn add(&mut self, position: Position, bytes: usize) {
-        self.events += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.oldest.get_or_insert(position);
+    /// Nothing, behind this.
+    pub(crate) fn behind(trimmed: Position) -> Self {
+        Self { trimmed, oldest: None, newest: trimmed, events: 0, bytes: 0 }
     }
 
-    pub(crate) fn subtract(&mut self, bytes: usize) {
+    pub(crate) fn add(&mut self, position: Position, bytes: usize) {
+        self.oldest.get_or_insert(position);
+        self.newest = position;
+        self.events += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Takes the oldest entry. Which one is the oldest then is not known here.
+    pub(crate) fn take(&mut self, position: Position, bytes: usize) {
+        self.trimmed = position;
+        self.oldest = None;
         self.events = self.events.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.oldest = None;
     }
 }
 

@@ -1,8 +1,12 @@
-//! What may have been seen of the log: the newest lasting entry that was acknowledged or handed to a follower.
+//! What may have been seen of the log: the newest lasting entry that was acknowledged or handed to a follower, and how
+//! far ids were given out.
 //!
-//! It is written after each commit, beside the store and without an fsync, so that it costs next to nothing and is
-//! exact when the process is killed. It tells a commit that was torn, which nobody has seen, from one that was lost.
+//! The entry is written after each commit, beside the store and without an fsync, so that it costs next to nothing and
+//! is exact when the process is killed. It tells a commit that was torn, which nobody has seen, from one that was lost.
 //! After a crash of the whole machine it may be some seconds old.
+//!
+//! Passing entries are not stored, but their ids must not come again. So ids are set aside for them, on disk, before
+//! they are given; no other room on the disk is needed for that.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,13 +16,15 @@ use crate::error::DurableError;
 use crate::format::Position;
 
 /// As long as it ever gets: it is written over in place.
-const LENGTH: usize = 160;
+const LENGTH: usize = 192;
 
 /// What the last process said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) newest: Position,
+    /// No passing entry was given an id behind this.
+    pub(crate) ids: Position,
     /// Whether the log was closed cleanly behind that.
     pub(crate) is_closed: bool,
     /// Whether entries were shown before they were on disk: `flush_every`.
@@ -46,17 +52,21 @@ impl Seen {
         }
         let mut words = rest.split(' ');
         let mut next = || words.next();
-        let (name, ms, seq) = (next()?, next()?.parse().ok()?, next()?.parse().ok()?);
+        let name = next()?.to_owned();
+        let mut position = || Some(Position { ms: next()?.parse().ok()?, seq: next()?.parse().ok()? });
+        let (newest, ids) = (position()?, position()?);
         let (is_closed, is_ahead) = (next()? == "closed", next()? == "ahead");
         let boot = next().unwrap_or_default().to_owned();
-        Some(Self { name: name.to_owned(), newest: Position { ms, seq }, is_closed, is_ahead, boot })
+        Some(Self { name, newest, ids, is_closed, is_ahead, boot })
     }
 
     fn text(&self) -> String {
-        let Self { name, newest: Position { ms, seq }, is_closed, is_ahead, boot } = self;
+        let Self { name, newest, ids, is_closed, is_ahead, boot } = self;
         let closed = if *is_closed { "closed" } else { "open" };
         let ahead = if *is_ahead { "ahead" } else { "flushed" };
-        let rest = format!("{name} {ms} {seq} {closed} {ahead} {boot}").trim_end().to_owned();
+        let rest = format!("{name} {} {} {} {} {closed} {ahead} {boot}", newest.ms, newest.seq, ids.ms, ids.seq)
+            .trim_end()
+            .to_owned();
         let text = format!("{:08x} {rest}", crc32fast::hash(rest.as_bytes()));
         format!("{text:<width$}\n", width = LENGTH - 1)
     }
@@ -93,9 +103,23 @@ impl SeenFile {
         }
     }
 
-    /// Nothing will follow, and everything is on disk.
-    pub(crate) fn close(&mut self) {
-        self.seen.is_closed = true;
+    /// Up to here, ids are set aside for passing entries.
+    pub(crate) fn ids(&self) -> Position {
+        self.seen.ids
+    }
+
+    /// Sets ids aside for passing entries, on disk when it returns.
+    pub(crate) fn set_aside(&mut self, ids: Position) -> Result<(), DurableError> {
+        let before = std::mem::replace(&mut self.seen.ids, ids);
+        self.write().and_then(|()| self.file.sync_data()).map_err(|error| {
+            self.seen.ids = before;
+            DurableError::io(&self.path, error)
+        })
+    }
+
+    /// Nothing will follow, and everything is on disk. No ids were given behind this.
+    pub(crate) fn close(&mut self, ids: Position) {
+        (self.seen.is_closed, self.seen.ids) = (true, ids);
         if let Err(error) = self.write().and_then(|()| self.file.sync_all()) {
             tracing::warn!(path = %self.path.display(), %error, "cannot write down that the durable log is closed");
         }
@@ -119,7 +143,7 @@ mod tests {
 
     fn seen() -> Seen {
         let newest = Position { ms: u64::MAX, seq: u64::MAX };
-        Seen { name: "abcdefghijklmno".into(), newest, is_closed: false, is_ahead: true, boot: boot() }
+        Seen { name: "abcdefghijklmno".into(), newest, ids: newest, is_closed: false, is_ahead: true, boot: boot() }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The store: one redb file with the entries, the state and what is to be remembered of them.
 //!
 //! A commit is one transaction with one fsync: entries, their state changes, and the entries that retention takes for
-//! them. Entries at or before the [`Mark::trimmed`] are there for the state only.
+//! them. Entries at or before [`Retained::trimmed`] are there for the state only.
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use parking_lot::RwLock;
 use redb::{
-    Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
 use ssehub::{Record, StateChange};
 
@@ -31,27 +31,15 @@ const LOG: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("log");
 const STATE: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("state");
 /// The same the other way round: what an entry is kept for.
 const HELD: TableDefinition<'_, (u64, u64, &[u8]), ()> = TableDefinition::new("held");
-/// "ids" and "trimmed" of the [`Mark`].
-const MARK: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("mark");
+/// How far retention has come: [`Retained::trimmed`].
+const TRIMMED: TableDefinition<'_, (), (u64, u64)> = TableDefinition::new("trimmed");
 /// "format" and "name".
 const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
-
-/// What the store remembers apart from entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// No id was given out behind this.
-    pub(crate) ids: Position,
-    /// The newest entry that retention took, or the place where the log began.
-    pub(crate) trimmed: Position,
-}
 
 /// What a store was found to hold.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) name: String,
-    pub(crate) mark: Mark,
-    /// The newest entry; the place where retention has come to if there is none.
-    pub(crate) head: Position,
     pub(crate) retained: Retained,
     /// Entries whose checksum is wrong.
     pub(crate) damaged: Vec<Position>,
@@ -132,14 +120,8 @@ impl Store {
                 // Nothing else is looked at: who knows what it means.
                 return Ok(Some(Err(format)));
             }
-            let mark = mark(&read.open_table(MARK).map_err(boxed)?)?;
-            let mut found = Found {
-                name: name.unwrap_or_default(),
-                mark,
-                head: mark.trimmed,
-                retained: Retained::default(),
-                damaged: Vec::new(),
-            };
+            let retained = Retained::behind(trimmed(&read)?);
+            let mut found = Found { name: name.unwrap_or_default(), retained, damaged: Vec::new() };
             let log = read.open_table(LOG).map_err(boxed)?;
             for entry in log.iter().map_err(boxed)? {
                 let (position, stored) = entry.map_err(boxed)?;
@@ -147,8 +129,7 @@ impl Store {
                 if verified(position, stored).is_none() {
                     found.damaged.push(position);
                 }
-                if position > mark.trimmed {
-                    found.head = position;
+                if position > found.retained.trimmed {
                     found.retained.add(position, stored.len().saturating_sub(CHECKSUM));
                 }
             }
@@ -158,8 +139,8 @@ impl Store {
         .map_err(|format| Reason::UnknownFormat(self.path.clone(), format).into())
     }
 
-    /// Gives the log its name, and says what ids were given out.
-    pub(crate) fn name(&self, name: &str, mark: Mark, damaged: &[Position]) -> Result<(), DurableError> {
+    /// Gives the log its name and its beginning, and takes out what is damaged.
+    pub(crate) fn name(&self, name: &str, began: Position, damaged: &[Position]) -> Result<(), DurableError> {
         self.with(|database| {
             let write = database.begin_write().map_err(boxed)?;
             {
@@ -177,7 +158,7 @@ impl Store {
                     }
                 }
             }
-            set_mark(&write, mark)?;
+            set_trimmed(&write, began)?;
             write.commit().map_err(boxed)
         })
     }
@@ -187,14 +168,12 @@ impl Store {
     pub(crate) fn commit(
         &self,
         entries: &[Lasting],
-        mark: Mark,
-        retained: Retained,
+        mut retained: Retained,
         retention: &Retention,
         now_ms: u64,
-    ) -> Result<(Mark, Retained), DurableError> {
+    ) -> Result<Retained, DurableError> {
         self.with(|database| {
             let write = database.begin_write().map_err(boxed)?;
-            let (mut mark, mut retained) = (mark, retained);
             {
                 let mut log = write.open_table(LOG).map_err(boxed)?;
                 let mut state = write.open_table(STATE).map_err(boxed)?;
@@ -220,32 +199,31 @@ impl Store {
                         if older != *position || matches!(change, StateChange::Remove(_)) {
                             held.remove((older.ms, older.seq, &key[..])).map_err(boxed)?;
                         }
-                        if older <= mark.trimmed && !is_held(&held, older)? {
+                        if older <= retained.trimmed && !is_held(&held, older)? {
                             log.remove(older.key()).map_err(boxed)?;
                         }
                     }
                 }
                 let mut gone = Vec::new();
-                for entry in log.range(behind(mark.trimmed)..).map_err(boxed)? {
+                for entry in log.range(behind(retained.trimmed)..).map_err(boxed)? {
                     let (position, stored) = entry.map_err(boxed)?;
                     let position = Position::from(position.value());
                     if !retention.is_over(&retained, position, now_ms) {
                         retained.oldest = Some(position);
                         break;
                     }
-                    retained.subtract(stored.value().len().saturating_sub(CHECKSUM));
+                    retained.take(position, stored.value().len().saturating_sub(CHECKSUM));
                     gone.push(position);
                 }
                 for position in gone {
-                    mark.trimmed = position;
                     if !is_held(&held, position)? {
                         log.remove(position.key()).map_err(boxed)?;
                     }
                 }
             }
-            set_mark(&write, mark)?;
+            set_trimmed(&write, retained.trimmed)?;
             write.commit().map_err(boxed)?;
-            Ok((mark, retained))
+            Ok(retained)
         })
     }
 
@@ -253,7 +231,7 @@ impl Store {
     pub(crate) fn read(&self, after: Position, to: Position) -> Result<Chunk, DurableError> {
         self.with(|database| {
             let read = database.begin_read().map_err(boxed)?;
-            if mark(&read.open_table(MARK).map_err(boxed)?)?.trimmed > after {
+            if trimmed(&read)? > after {
                 return Ok(None);
             }
             let mut chunk = Chunk { entries: Vec::new(), is_last: true };
@@ -279,14 +257,14 @@ impl Store {
     }
 
     /// How far retention has come, and what the state keeps of what is before that.
-    pub(crate) fn kept(&self) -> Result<(Mark, Vec<Held>), DurableError> {
+    pub(crate) fn kept(&self) -> Result<(Position, Vec<Held>), DurableError> {
         self.with(|database| {
             let read = database.begin_read().map_err(boxed)?;
-            let mark = mark(&read.open_table(MARK).map_err(boxed)?)?;
+            let trimmed = trimmed(&read)?;
             let log = read.open_table(LOG).map_err(boxed)?;
             let held = read.open_table(HELD).map_err(boxed)?;
             let mut kept: Vec<Held> = Vec::new();
-            for entry in held.range(..behind_all(mark.trimmed)).map_err(boxed)? {
+            for entry in held.range(..behind_all(trimmed)).map_err(boxed)? {
                 let (held, _) = entry.map_err(boxed)?;
                 let (ms, seq, key) = held.value();
                 let (position, key) = (Position { ms, seq }, Bytes::copy_from_slice(key));
@@ -299,7 +277,7 @@ impl Store {
                     }
                 }
             }
-            Ok((mark, kept))
+            Ok((trimmed, kept))
         })
     }
 
@@ -361,16 +339,13 @@ fn is_held(held: &impl ReadableTable<(u64, u64, &'static [u8]), ()>, position: P
     Ok(of.next().transpose().map_err(boxed)?.is_some())
 }
 
-fn mark(table: &ReadOnlyTable<&'static str, (u64, u64)>) -> Outcome<Mark> {
-    let of = |key| -> Outcome<Position> {
-        Ok(table.get(key).map_err(boxed)?.map(|position| position.value().into()).unwrap_or_default())
-    };
-    Ok(Mark { ids: of("ids")?, trimmed: of("trimmed")? })
+fn trimmed(read: &ReadTransaction) -> Outcome<Position> {
+    let table = read.open_table(TRIMMED).map_err(boxed)?;
+    Ok(table.get(()).map_err(boxed)?.map(|position| position.value().into()).unwrap_or_default())
 }
 
-fn set_mark(write: &WriteTransaction, mark: Mark) -> Outcome<()> {
-    let mut table = write.open_table(MARK).map_err(boxed)?;
-    table.insert("ids", mark.ids.key()).map_err(boxed)?;
-    table.insert("trimmed", mark.trimmed.key()).map_err(boxed)?;
+fn set_trimmed(write: &WriteTransaction, trimmed: Position) -> Outcome<()> {
+    let mut table = write.open_table(TRIMMED).map_err(boxed)?;
+    table.insert((), trimmed.key()).map_err(boxed)?;
     Ok(())
 }

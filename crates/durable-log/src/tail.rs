@@ -39,10 +39,10 @@ pub(crate) fn follow(
         let recent = shared.recent.lock();
         (recent.head(), recent.ids(), recent.passed())
     };
-    let (mark, kept) = shared.store.kept()?;
+    let (trimmed, kept) = shared.store.kept()?;
     let asked = asked.filter(|asked| asked.log() == shared.name).map(Position::from);
-    let resumed = asked.filter(|asked| (mark.trimmed..=ids).contains(asked));
-    let after = resumed.unwrap_or(mark.trimmed);
+    let resumed = asked.filter(|asked| (trimmed..=ids).contains(asked));
+    let after = resumed.unwrap_or(trimmed);
     let id = |position: Position| position.id(shared.name);
     let kept = if resumed.is_some() { Vec::new() } else { kept };
     let start = Start {

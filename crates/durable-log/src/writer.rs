@@ -22,7 +22,7 @@ use crate::log::{MAX_WAITING, Shared};
 use crate::recent::Latest;
 use crate::retention::Retained;
 use crate::seen::SeenFile;
-use crate::store::{Lasting, Mark};
+use crate::store::Lasting;
 
 /// How far ids are given out ahead of the disk to passing entries, which are not stored. It is the age of an id that a
 /// log may begin with after a crash, at most.
@@ -78,11 +78,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     _lock: File,
     seen: SeenFile,
-    /// What the store remembers.
-    mark: Mark,
+    /// What the store has.
     retained: Retained,
-    /// The newest lasting entry in the store.
-    stored: Position,
     /// The newest id that was given.
     last: Position,
     ahead: Option<Ahead>,
@@ -98,24 +95,11 @@ impl Writer {
         shared: Arc<Shared>,
         lock: File,
         seen: SeenFile,
-        mark: Mark,
-        stored: Position,
         retained: Retained,
+        last: Position,
         ahead: Option<Ahead>,
     ) -> Self {
-        Self {
-            shared,
-            _lock: lock,
-            seen,
-            mark,
-            retained,
-            stored,
-            last: mark.ids,
-            ahead,
-            failed: None,
-            tidied: None,
-            has_lost: false,
-        }
+        Self { shared, _lock: lock, seen, retained, last, ahead, failed: None, tidied: None, has_lost: false }
     }
 
     /// Starts the thread, which ends when nobody can append any more.
@@ -173,45 +157,43 @@ impl Writer {
                 lasting.push(Lasting { position: self.last, record });
             }
         }
-        let mut ids = lasting.last().map(|entry| entry.position).unwrap_or_default().max(self.mark.ids);
-        if entries.iter().any(|entry| entry.is_passing && entry.position > ids) {
-            ids = Position { ms: self.last.ms.saturating_add(IDS_AHEAD_MS), seq: 0 };
-        }
+        let passing = entries.iter().rfind(|entry| entry.is_passing).map(|entry| entry.position);
+        let passing = passing.map_or(Ok(()), |newest| self.set_aside(newest));
         let newest = lasting.last().map(|entry| entry.position);
-        let done = match self.ahead {
+        let lasting = match self.ahead {
+            _ if lasting.is_empty() => Ok(()),
             _ if self.has_lost => Err(self.lost()),
-            Some(_) => self.run_ahead(lasting, ids),
-            None if lasting.is_empty() && ids == self.mark.ids => Ok(()),
-            None => self.commit(&lasting, ids),
+            Some(_) => self.run_ahead(lasting),
+            None => self.commit(&lasting),
         };
-        if let (Ok(()), Some(newest)) = (&done, newest) {
+        if let (Ok(()), Some(newest)) = (&lasting, newest) {
             self.seen.advance(newest);
         }
-        // A passing entry needs an id that cannot come again, and nothing else.
-        let (is_done, given) = (done.is_ok(), self.mark.ids);
-        let is_taken = |entry: &Latest| is_done || entry.is_passing && entry.position <= given;
-        let taken = entries.iter().filter(|entry| is_taken(entry)).cloned();
-        self.shared.publish(|recent| recent.publish(taken, self.stored));
+        let outcome = |entry: &Latest| if entry.is_passing { &passing } else { &lasting };
+        let taken = entries.iter().filter(|entry| outcome(entry).is_ok()).cloned();
+        self.shared.publish(|recent| recent.publish(taken, self.retained.newest));
         for (entry, (reply, _room)) in entries.iter().zip(replies) {
-            let answer = match &done {
-                Err(failure) if !is_taken(entry) => Err(failure.answer()),
-                _ => Ok(entry.position),
-            };
             // Who has stopped waiting needs no answer.
-            let _ = reply.send(answer);
+            let _ = reply.send(outcome(entry).as_ref().map(|()| entry.position).map_err(Failure::answer));
         }
     }
 
-    /// Accepts entries before they are on disk.
-    fn run_ahead(&mut self, lasting: Vec<Lasting>, ids: Position) -> Result<(), Failure> {
-        let is_full = self.ahead.as_ref().is_some_and(|ahead| ahead.bytes >= MAX_AHEAD_BYTES);
-        if is_full || ids > self.mark.ids.max(self.last) {
-            self.flush(ids)?;
-        }
-        let Some(ahead) = &mut self.ahead else { return Ok(()) };
-        if lasting.is_empty() {
+    /// Makes sure that ids up to this one can't come again, and some more, so that this is seldom.
+    fn set_aside(&mut self, newest: Position) -> Result<(), Failure> {
+        if newest <= self.seen.ids() {
             return Ok(());
         }
+        let ids = Position { ms: newest.ms.saturating_add(IDS_AHEAD_MS), seq: 0 };
+        self.seen.set_aside(ids).map_err(|error| Failure { error, is_certain: true })
+    }
+
+    /// Accepts entries before they are on disk.
+    fn run_ahead(&mut self, lasting: Vec<Lasting>) -> Result<(), Failure> {
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.bytes >= MAX_AHEAD_BYTES) {
+            // These ones have not come to it yet.
+            self.flush().map_err(|failure| Failure { is_certain: true, ..failure })?;
+        }
+        let Some(ahead) = &mut self.ahead else { return Ok(()) };
         ahead.journal.append(&lasting).map_err(|error| Failure { error, is_certain: true })?;
         ahead.bytes += lasting.iter().map(|entry| entry.record.bytes().len()).sum::<usize>();
         ahead.entries.extend(lasting);
@@ -220,11 +202,11 @@ impl Writer {
     }
 
     /// Brings what was accepted to the disk.
-    fn flush(&mut self, ids: Position) -> Result<(), Failure> {
+    fn flush(&mut self) -> Result<(), Failure> {
         let Some(ahead) = &mut self.ahead else { return Ok(()) };
         let entries = std::mem::take(&mut ahead.entries);
-        let flushed = self.commit(&entries, ids);
-        let stored = self.stored;
+        let flushed = self.commit(&entries);
+        let stored = self.retained.newest;
         let Some(ahead) = &mut self.ahead else { return Ok(()) };
         if entries.last().is_some_and(|newest| newest.position > stored) {
             ahead.entries = entries;
@@ -237,30 +219,26 @@ impl Writer {
             tracing::warn!(%error, "the journal of the durable log could not be cleared");
         }
         self.shared.publish(|recent| recent.publish([], stored));
-        flushed
+        Ok(())
     }
 
     /// Brings entries to the disk, with what retention takes for them.
-    fn commit(&mut self, entries: &[Lasting], ids: Position) -> Result<(), Failure> {
+    fn commit(&mut self, entries: &[Lasting]) -> Result<(), Failure> {
         if !self.shared.store.is_open() {
             self.reopen().map_err(|error| Failure { error, is_certain: true })?;
         }
-        let mark = Mark { ids, ..self.mark };
         let retention = self.shared.retention.lock().clone();
-        let error = match self.shared.store.commit(entries, mark, self.retained, &retention, now_ms()) {
-            Ok((mark, retained)) => {
-                (self.mark, self.retained) = (mark, retained);
-                self.stored = entries.last().map_or(self.stored, |newest| newest.position);
+        let error = match self.shared.store.commit(entries, self.retained, &retention, now_ms()) {
+            Ok(retained) => {
+                self.retained = retained;
                 return Ok(());
             }
             Err(error) => error,
         };
         tracing::error!(%error, "the durable log could not be written");
-        let is_in = |this: &Self| entries.first().is_some_and(|oldest| oldest.position <= this.stored);
-        let is_certain = match self.reopen() {
-            Ok(()) => !is_in(self),
-            Err(_) => false,
-        };
+        let is_open = self.reopen().is_ok();
+        let is_in = entries.first().is_some_and(|oldest| oldest.position <= self.retained.newest);
+        let is_certain = is_open && !is_in;
         Err(Failure { error, is_certain })
     }
 
@@ -281,16 +259,15 @@ impl Writer {
             }
         };
         self.failed = None;
-        let found = found.filter(|found| found.damaged.is_empty() && found.head >= self.stored);
+        let found = found.filter(|found| found.damaged.is_empty() && found.retained.newest >= self.retained.newest);
         let Some(found) = found else {
             self.has_lost = true;
             self.shared.store.close();
             return Err(self.lost().error);
         };
         tracing::warn!(path = %self.shared.path.display(), "the durable log is open again");
-        (self.mark, self.retained, self.stored) = (found.mark, found.retained, found.head);
-        self.seen.advance(found.head);
-        self.shared.publish(|recent| recent.rebase(found.head));
+        self.retained = found.retained;
+        self.shared.publish(|recent| recent.rebase(found.retained.newest));
         Ok(())
     }
 
@@ -312,7 +289,7 @@ impl Writer {
         }
         if self.ahead.as_ref().is_some_and(|ahead| ahead.due.is_some_and(|due| due <= now)) {
             // What failed is said, and tried again.
-            let _ = self.flush(self.last.max(self.mark.ids));
+            let _ = self.flush();
         }
         if self.tidied.is_some_and(|tidied| now.duration_since(tidied) < TIDY_EVERY) {
             return;
@@ -321,19 +298,14 @@ impl Writer {
         let retention = self.shared.retention.lock().clone();
         let is_over = self.retained.oldest.is_some_and(|oldest| retention.is_over(&self.retained, oldest, now_ms()));
         if is_over {
-            let ids = self.last.max(self.mark.ids);
-            let _ = if self.ahead.is_some() { self.flush(ids) } else { self.commit(&[], ids) };
+            let _ = if self.ahead.is_some() { self.flush() } else { self.commit(&[]) };
         }
     }
 
     /// Brings everything to the disk, and says that nothing will follow.
     fn close(mut self) {
-        if !self.has_lost {
-            let is_flushed = self.flush(self.last).is_ok();
-            // What passing entries did not need of the ids that were set aside for them is given back.
-            if is_flushed && (self.mark.ids == self.last || self.commit(&[], self.last).is_ok()) {
-                self.seen.close();
-            }
+        if !self.has_lost && self.flush().is_ok() {
+            self.seen.close(self.last);
         }
         self.shared.publish(|recent| recent.close("its last handle was dropped"));
     }
