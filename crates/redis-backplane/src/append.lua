@@ -67,7 +67,7 @@ local function add(stream, record, sets)
     redis.call('XADD', stream.key, id, unpack(fields))
   end
   stream.newest, last = id, id
-  stream.bytes = stream.bytes + #record
+  stream.count, stream.bytes = stream.count + 1, stream.bytes + #record
   return id
 end
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use ssehub::{BackplaneError, BackplaneErrorKind, EventId, Record};
+use ssehub::{BackplaneError, BackplaneErrorKind, EventId, Record, StateChange};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::append::append;
@@ -26,6 +26,9 @@ const MAX_BATCH: usize = 128;
 
 /// A batch gets no further record when it has so many bytes.
 const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// What a change of the state counts for beside its key, in bytes: it takes the server about as long.
+const STATE_CHANGE: usize = 64;
 
 /// How many batches are under way.
 const MAX_SENT: usize = 8;
@@ -92,7 +95,7 @@ impl Driver {
                 // Whoever has gone meanwhile is told nothing: it is not sent.
                 Order::Append(_, answer) if answer.is_closed() => {}
                 Order::Append(record, answer) => {
-                    bytes += record.bytes().len();
+                    bytes += weight(&record);
                     batch.push((record, answer));
                 }
             }
@@ -130,6 +133,14 @@ impl Driver {
             }
         }
     }
+}
+
+/// How much of a batch a record makes up, in bytes.
+fn weight(record: &Record) -> usize {
+    let key = |change: &StateChange| match change {
+        StateChange::Set(key) | StateChange::Remove(key) => key.len(),
+    };
+    record.bytes().len() + record.state().iter().map(|change| key(change) + STATE_CHANGE).sum::<usize>()
 }
 
 /// Comes back when the server has closed the connection.

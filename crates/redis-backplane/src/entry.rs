@@ -23,6 +23,8 @@ pub(crate) struct Read {
     pub(crate) entries: Vec<(Place, Option<Entry>)>,
     /// How large the answer was, about.
     pub(crate) bytes: usize,
+    /// Whether there may be more.
+    pub(crate) is_full: bool,
 }
 
 impl Read {
@@ -35,6 +37,7 @@ impl Read {
             let Ok([_, entries]) = <[Value; 2]>::try_from(list(stream)?) else { return Err(MALFORMED) };
             let entries = list(entries)?;
             let is_full = entries.len() >= count;
+            read.is_full |= is_full;
             for entry in entries {
                 let Ok([place, fields]) = <[Value; 2]>::try_from(list(entry)?) else { return Err(MALFORMED) };
                 let place = self::place(&place).ok_or(MALFORMED)?;

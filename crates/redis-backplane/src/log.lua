@@ -13,7 +13,7 @@
 -- one before it, where that is not `p`; and `k` if it was the newest record of any key.
 local META, LOG, PASSING, STATE, NEWEST, RECORDS = unpack(KEYS)
 local FORMAT = '1'
--- At most so many entries go in one run, so that a bound that was lowered does not stop the server.
+-- At most so many records go in one run, so that a bound that was lowered does not stop the server.
 local MAX_TRIM, TRIM_STEP = 10000, 100
 -- Lua 5.1 passes at most 8,000 arguments.
 local STEP = 1000
@@ -47,25 +47,45 @@ local function bounds(at)
 end
 
 local format, name, last
--- `newest`: its newest record. `trimmed`: the newest that retention took, or where the log began. `oldest`: no record in it
--- is older than this time.
-local lasting, passing = { key = LOG }, { key = PASSING }
+-- What is retained of a stream. `newest`: its newest record. `trimmed`: the newest that retention took, or where the log
+-- began. `count`, `bytes`: what is behind that. `oldest`: no record of that is older than this time.
+--
+-- What retention took stays in the stream for a little longer, so that a tail that starts at the oldest record, or is
+-- behind, still finds it while others append: up to `cut`, it goes when `spare` records of `spare_bytes` have followed.
+local lasting, passing = { key = LOG, prefix = 'lasting_' }, { key = PASSING, prefix = 'passing_' }
+local NUMBERS = { 'count', 'bytes', 'oldest', 'spare', 'spare_bytes' }
+local IDS = { 'newest', 'trimmed', 'cut' }
+-- How much may be spare: a quarter of what is retained, or this.
+local MIN_SPARE, MIN_SPARE_BYTES = 1024, 2 ^ 20
+
+-- The names of the fields, and how to read and write them, in one order.
+local function each_field(visit)
+  for _, stream in ipairs({ lasting, passing }) do
+    for _, id in ipairs(IDS) do visit(stream, id, tostring) end
+    for _, number in ipairs(NUMBERS) do visit(stream, number, tonumber) end
+  end
+end
 
 local function load()
-  local meta = redis.call('HMGET', META, 'format', 'name', 'last',
-    'lasting', 'lasting_trimmed', 'lasting_bytes', 'lasting_oldest',
-    'passing', 'passing_trimmed', 'passing_bytes', 'passing_oldest')
+  local fields = { 'format', 'name', 'last' }
+  each_field(function(stream, field) fields[#fields + 1] = stream.prefix .. field end)
+  local meta = redis.call('HMGET', META, unpack(fields))
   format, name, last = meta[1], meta[2], meta[3]
-  lasting.newest, lasting.trimmed, lasting.bytes, lasting.oldest = meta[4], meta[5], tonumber(meta[6]), tonumber(meta[7])
-  passing.newest, passing.trimmed, passing.bytes, passing.oldest = meta[8], meta[9], tonumber(meta[10]), tonumber(meta[11])
+  if not name then return end
+  local at = 3
+  each_field(function(stream, field, parse)
+    at = at + 1
+    stream[field] = parse(meta[at])
+  end)
 end
 
 local function save()
-  redis.call('HSET', META, 'format', FORMAT, 'name', name, 'last', last,
-    'lasting', lasting.newest, 'lasting_trimmed', lasting.trimmed,
-    'lasting_bytes', string.format('%d', lasting.bytes), 'lasting_oldest', string.format('%d', lasting.oldest),
-    'passing', passing.newest, 'passing_trimmed', passing.trimmed,
-    'passing_bytes', string.format('%d', passing.bytes), 'passing_oldest', string.format('%d', passing.oldest))
+  local fields = { 'format', FORMAT, 'name', name, 'last', last }
+  each_field(function(stream, field, parse)
+    fields[#fields + 1] = stream.prefix .. field
+    fields[#fields + 1] = parse == tonumber and string.format('%d', stream[field]) or stream[field]
+  end)
+  redis.call('HSET', META, unpack(fields))
 end
 
 -- Begins a log.
@@ -73,7 +93,8 @@ local function begin(new_name)
   redis.call('UNLINK', LOG, PASSING, STATE, NEWEST, RECORDS)
   name, last = new_name, string.format('%d-0', now)
   for _, stream in ipairs({ lasting, passing }) do
-    stream.newest, stream.trimmed, stream.bytes, stream.oldest = last, last, 0, now
+    stream.newest, stream.trimmed, stream.cut = last, last, last
+    stream.count, stream.bytes, stream.oldest, stream.spare, stream.spare_bytes = 0, 0, now, 0, 0
   end
 end
 
@@ -85,35 +106,38 @@ local function field(entry, wanted)
   return nil
 end
 
--- Takes the oldest entries of a stream until what is left is within its bounds.
+-- Takes the oldest records of a stream until what is left is within its bounds.
 local function trim(stream, bound)
-  local length = redis.call('XLEN', stream.key)
   local since = now - bound.age
   local budget = MAX_TRIM
+  local from = '(' .. stream.trimmed
   local function is_over(ms)
-    return length > bound.events or (stream.bytes > bound.bytes and length > 1) or ms <= since
+    return stream.count > bound.events or (stream.bytes > bound.bytes and stream.count > 1) or ms <= since
   end
-  while length > 0 and budget > 0 and is_over(stream.oldest) do
+  while stream.count > 0 and budget > 0 and is_over(stream.oldest) do
     -- One more than is surely too many, to see that it may stay.
-    local step = math.min(math.max(length - bound.events, 0) + 1, TRIM_STEP)
-    local gone
-    for _, entry in ipairs(redis.call('XRANGE', stream.key, '-', '+', 'COUNT', step)) do
-      local id = entry[1]
-      stream.oldest = parts(id)
-      if not is_over(stream.oldest) then break end
-      local record = field(entry, 'b')
+    local step = math.min(math.max(stream.count - bound.events, 0) + 1, TRIM_STEP)
+    local entries = redis.call('XRANGE', stream.key, from, '+', 'COUNT', step)
+    -- Somebody else has removed them.
+    if #entries == 0 then stream.count, stream.bytes = 0, 0 end
+    for _, entry in ipairs(entries) do
+      local id, record = entry[1], field(entry, 'b')
       if record then
-        stream.bytes = stream.bytes - #record
-        if newer(id, stream.trimmed) then stream.trimmed = id end
+        stream.oldest = parts(id)
+        if not is_over(stream.oldest) then break end
         if field(entry, 'k') and redis.call('HEXISTS', NEWEST, id) == 1 then
           redis.call('HSET', RECORDS, id, record)
         end
+        stream.trimmed = id
+        stream.count, stream.bytes = stream.count - 1, stream.bytes - #record
+        stream.spare, stream.spare_bytes = stream.spare + 1, stream.spare_bytes + #record
       end
-      gone, length, budget = id, length - 1, budget - 1
+      from, budget = '(' .. id, budget - 1
     end
-    if not gone then break end
-    local ms, seq = string.match(gone, '^(%d+)-(%d+)$')
-    redis.call('XTRIM', stream.key, 'MINID', '=', string.format('%s-%d', ms, tonumber(seq) + 1))
   end
-  if length == 0 then stream.bytes, stream.oldest = 0, now end
+  if stream.spare > math.max(bound.events / 4, MIN_SPARE)
+      or stream.spare_bytes > math.max(bound.bytes / 4, MIN_SPARE_BYTES) then
+    redis.call('XTRIM', stream.key, 'MINID', '=', stream.cut)
+    stream.cut, stream.spare, stream.spare_bytes = stream.trimmed, 0, 0
+  end
 end

@@ -18,18 +18,20 @@ end
 
 -- Lasting records that somebody else has removed are treated as taken by retention.
 local function mend()
-  local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-  local before = lasting.newest
-  if oldest then before = field(oldest, 'l') or field(oldest, 'p') or lasting.trimmed end
-  if not oldest and not newer(lasting.newest, lasting.trimmed) then return end
-  if oldest and not newer(before, lasting.trimmed) then return end
-  -- What lies before the oldest lasting one may be a passing one: all that matters is that nothing lasting is between.
-  lasting.trimmed, lasting.bytes = before, 0
-  local from = '-'
+  local oldest = redis.call('XRANGE', LOG, '(' .. lasting.trimmed, '+', 'COUNT', 1)[1]
+  -- The newest lasting record that is not there: all that matters is that none is between it and the oldest that is.
+  local gone = lasting.newest
+  if oldest then gone = field(oldest, 'l') or field(oldest, 'p') or lasting.trimmed end
+  if not newer(gone, lasting.trimmed) then return end
+  lasting.trimmed, lasting.count, lasting.bytes = gone, 0, 0
+  local from = '(' .. gone
   repeat
     local entries = redis.call('XRANGE', LOG, from, '+', 'COUNT', TRIM_STEP)
-    for _, entry in ipairs(entries) do lasting.bytes = lasting.bytes + #(field(entry, 'b') or '') end
-    if #entries > 0 then from = '(' .. entries[#entries][1] end
+    for _, entry in ipairs(entries) do
+      local record = field(entry, 'b')
+      if record then lasting.count, lasting.bytes = lasting.count + 1, lasting.bytes + #record end
+      from = '(' .. entry[1]
+    end
   until #entries < TRIM_STEP
 end
 

@@ -22,8 +22,8 @@ use crate::place::Place;
 use crate::script;
 use crate::state;
 
-/// How many entries of a stream are asked for first. It doubles while answers are small.
-const MIN_COUNT: usize = 16;
+/// How many entries of a stream are asked for first. It doubles while answers are full and small.
+const MIN_COUNT: usize = 64;
 
 /// How many entries of a stream are asked for at most.
 const MAX_COUNT: usize = 512;
@@ -85,15 +85,19 @@ impl Tail {
         let (missed, missed_until) = (next()? == "1", place(next()?)?);
 
         let after = seen.in_log(name);
-        let state = match asked {
-            Some(asked) if asked == after => Vec::new(),
-            _ => state::read(connection.link(), &log.keys, after).await?,
-        };
         log.starts(after);
         let log = Arc::clone(log);
         let (read, count, entries) = (seen, MIN_COUNT, VecDeque::new());
-        let start = Start { after, head: head.in_log(name), missed, state };
-        Ok((Self { connection, log, name, seen, missed_until, read, count, entries }, start))
+        let mut tail = Self { connection, log, name, seen, missed_until, read, count, entries };
+        let mut state = Vec::new();
+        if asked != Some(after) {
+            // The oldest entries are read first: they would be gone after a large state, where much is appended.
+            while tail.seen < head {
+                tail.read().await?;
+            }
+            state = state::read(tail.connection.link(), &tail.log.keys, after).await?;
+        }
+        Ok((tail, Start { after, head: head.in_log(name), missed, state }))
     }
 
     async fn next(&mut self) -> Result<Tailed, Failure> {
@@ -112,7 +116,8 @@ impl Tail {
         let mut ask = Pipeline::new();
         ask.cmd("XREAD").arg("COUNT").arg(self.count).arg("BLOCK").arg(link.block_ms());
         ask.arg("STREAMS").arg(&keys.lasting).arg(&keys.passing);
-        ask.arg(self.read.to_string()).arg(self.read.to_string());
+        // What is missed of the passing ones is not read although some of it may be left.
+        ask.arg(self.read.to_string()).arg(self.read.max(self.missed_until).to_string());
         ask.cmd("HMGET").arg(&keys.meta).arg("name").arg("last");
         let mut answers = link.request_all(&ask).await?.into_iter();
         let mut next =
@@ -132,10 +137,11 @@ impl Tail {
         Ok(())
     }
 
-    /// Asks for more next time if this was little, and for less if it was much.
+    /// Asks for more next time if there may be more, and for less if this was much.
     fn adapt(&mut self, read: &Read) {
         let (entries, bytes) = (read.entries.len().max(1), read.bytes.max(1));
-        self.count = (ANSWER_BYTES * entries / bytes).clamp(1, (self.count * 2).min(MAX_COUNT));
+        let most = if read.is_full { (self.count * 2).min(MAX_COUNT) } else { self.count };
+        self.count = (ANSWER_BYTES * entries / bytes).clamp(1, most.max(MIN_COUNT));
     }
 
     fn take(&mut self, place: Place, entry: Option<Entry>) -> Result<(), Failure> {

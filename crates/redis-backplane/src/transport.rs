@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -16,6 +17,9 @@ use crate::tls::Tls;
 
 /// How fast a link has to be at least, in bytes a second: so much longer than a small record may a large one take.
 const MIN_RATE: u64 = 1 << 20;
+
+/// After how long without traffic the kernel asks whether the other side is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +40,9 @@ impl Address {
             Self::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
-                // The tail of a quiet hub is cut off by nobody.
-                socket2::SockRef::from(&stream).set_keepalive(true)?;
+                // Nothing on the way forgets a connection on which nothing is sent.
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
                 Ok(match tls {
                     Some(tls) => Box::new(tls.over(stream, host).await?),
                     None => Box::new(stream),

@@ -132,7 +132,29 @@ async fn a_bound_that_is_lowered_by_much_is_kept_after_some_appends() {
     let kept = Follower::follow(&backplane, None).await.unwrap().until_head().await;
     assert_eq!(kept.len(), 10);
     assert_eq!(&kept[7..], ["new", "new", "new"]);
-    assert_eq!(server.command::<usize>("XLEN", &["ssehub:{test}:log"]), 10);
+    // What was taken is not kept for long.
+    join_all((0..3000).map(|_| backplane.append(Record::new("newer")))).await;
+    assert!(server.command::<usize>("XLEN", &["ssehub:{test}:log"]) <= 10 + 2 * (1024 + 128));
+}
+
+#[tokio::test]
+async fn a_node_that_starts_catches_up_though_each_append_takes_the_oldest() {
+    let server = RedisServer::options().setting("appendfsync", "no").start();
+    let backplane = backplane(&server).await;
+    backplane.retain(&History::default().events(2000));
+    let keyed = (0..2000).map(|key: usize| backplane.append(Record::new(vec![b'x'; 1000]).set(key.to_string())));
+    join_all(keyed).await;
+    let senders: Vec<_> = (0..64)
+        .map(|_| {
+            let backplane = backplane.clone();
+            tokio::spawn(async move { while append(&backplane, "x").await.ms() > 0 {} })
+        })
+        .collect();
+    for _ in 0..5 {
+        let mut tail = Follower::follow(&backplane, None).await.unwrap();
+        assert_eq!(tail.until_head().await.len(), 2000);
+    }
+    senders.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
