@@ -19,6 +19,7 @@ pub mod child;
 // It needs nothing else of that suite, which would bring three web frameworks.
 #[path = "../../conformance/src/completeness.rs"]
 pub mod completeness;
+pub mod load;
 pub mod memory;
 pub mod port;
 pub mod proxy;
@@ -42,6 +43,12 @@ macro_rules! backplanes {
     ($($cases:tt)*) => {
         mod memory {
             $crate::backplanes!(@cases Memory; $($cases)*);
+        }
+        mod durable {
+            $crate::backplanes!(@cases Durable; $($cases)*);
+        }
+        mod redis {
+            $crate::backplanes!(@cases Redis; $($cases)*);
         }
     };
 }

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream, stream::BoxStream};
 use ssehub::{Backplane, BackplaneError, BackplaneErrorKind, EventId, History, Record, Tailed, async_trait};
 use tokio::sync::watch;
 
-use self::contents::Contents;
+use self::contents::{Contents, Progress};
 
 /// The log itself.
 #[derive(Clone, Debug)]
@@ -136,14 +136,16 @@ impl Backplane for MemoryLine {
     ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, BackplaneError> {
         self.is_mended()?;
         let changes = self.log.version.subscribe();
-        let (start, passed) = {
+        let (start, progress) = {
             let mut contents = self.log.lock();
             contents.forget(now_ms());
-            (contents.start(after), contents.passed())
+            let start = contents.start(after);
+            let progress = contents.begin(start.after);
+            (start, progress)
         };
         // A log that became another one by being asked is so for everybody.
         self.log.changed();
-        let tail = Tail { line: self.clone(), changes, at: start.after, passed };
+        let tail = Tail { line: self.clone(), changes, progress };
         let entries = stream::unfold(tail, |mut tail| async { Some((tail.next().await?, tail)) });
         Ok(stream::iter([Ok(Tailed::Start(start))]).chain(entries).boxed())
     }
@@ -152,10 +154,7 @@ impl Backplane for MemoryLine {
 struct Tail {
     line: MemoryLine,
     changes: watch::Receiver<u64>,
-    /// The entry that came last.
-    at: EventId,
-    /// The newest passing entry that was forgotten when the tail was asked for.
-    passed: EventId,
+    progress: Progress,
 }
 
 impl Tail {
@@ -167,9 +166,9 @@ impl Tail {
                 return Some(Err(error));
             }
             // Bound to a name, so that the lock is free before the wait.
-            let next = self.line.log.lock().next_after(self.at, self.passed).ok()?;
+            let next = self.line.log.lock().next_after(self.progress).ok()?;
             if let Some((id, bytes)) = next {
-                self.at = id;
+                self.progress.at = id;
                 return Some(Ok(Tailed::Entry(id, bytes)));
             }
             self.changes.changed().await.ok()?;

@@ -4,9 +4,11 @@ use std::{fmt, sync::Arc};
 
 use ssehub::{Backplane, EventId, History, Record, async_trait};
 
+mod durable;
 mod memory;
+mod redis;
 
-pub use self::memory::Memory;
+pub use self::{durable::Durable, memory::Memory, redis::Redis};
 use crate::wait::{PATIENCE, within};
 
 /// A kind of backplane.

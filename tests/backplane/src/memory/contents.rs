@@ -23,6 +23,19 @@ pub(super) struct Contents {
     passing: Window,
     /// The newest record of each key.
     state: HashMap<Bytes, (Place, Bytes)>,
+    /// How often the newest entries were lost.
+    losses: u64,
+}
+
+/// How far a tail has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// The entry that came last.
+    pub(super) at: EventId,
+    /// The newest passing entry that was forgotten when the tail was asked for.
+    passed: Place,
+    /// How often entries had been lost then.
+    losses: u64,
 }
 
 /// The newest entries, until the first of three limits.
@@ -52,7 +65,7 @@ impl Contents {
             bytes: 0,
             forgotten: begun,
         });
-        Self { name: LogName::random(), last: begun, lasting, passing, state: HashMap::new() }
+        Self { name: LogName::random(), last: begun, lasting, passing, state: HashMap::new(), losses: 0 }
     }
 
     pub(super) fn retain(&mut self, history: &History) {
@@ -64,7 +77,7 @@ impl Contents {
         self.name = LogName::random();
     }
 
-    /// Loses the newest entries, and nobody is told.
+    /// Loses the newest entries: tails end, and find out when they are asked for anew.
     pub(super) fn lose(&mut self, count: usize) {
         for _ in 0..count {
             let newest = [&self.lasting, &self.passing].map(|window| window.entries.back().map(|(place, _)| *place));
@@ -74,6 +87,7 @@ impl Contents {
         }
         let newest = [&self.lasting, &self.passing].map(Window::newest);
         self.last = newest[0].max(newest[1]);
+        self.losses += 1;
     }
 
     pub(super) fn append(&mut self, record: &Record, now_ms: u64) -> EventId {
@@ -113,21 +127,22 @@ impl Contents {
         Start {
             after: self.id(start),
             head: self.id(newest.max(start)),
-            missed: known.is_none_or(|place| place < self.passing.forgotten),
+            // What passed between the id and a later start does not come either.
+            missed: after.is_none_or(|place| place < self.passing.forgotten),
             state: if after.is_some() { Vec::new() } else { self.state_at(start) },
         }
     }
 
-    /// The newest passing entry that is forgotten.
-    pub(super) fn passed(&self) -> EventId {
-        self.id(self.passing.forgotten)
+    /// How far a tail is that has started now, after this id.
+    pub(super) fn begin(&self, after: EventId) -> Progress {
+        Progress { at: after, passed: self.passing.forgotten, losses: self.losses }
     }
 
-    /// The entry behind an id; nothing if there is none yet, an error if it is not certain that it is the next one, but
-    /// for passing entries up to the one that is known to be forgotten.
-    pub(super) fn next_after(&self, id: EventId, passed: EventId) -> Result<Option<(EventId, Bytes)>, ()> {
-        let at = place(id);
-        if id.log() != self.name || at < self.lasting.forgotten || at.max(place(passed)) < self.passing.forgotten {
+    /// The entry behind a tail's last; nothing if there is none yet, an error if it is not certain that it is the next one.
+    pub(super) fn next_after(&self, tail: Progress) -> Result<Option<(EventId, Bytes)>, ()> {
+        let at = place(tail.at);
+        let lost = tail.losses != self.losses || tail.at.log() != self.name;
+        if lost || at < self.lasting.forgotten || at.max(tail.passed) < self.passing.forgotten {
             return Err(());
         }
         let next = [self.lasting.next_after(at), self.passing.next_after(at)];
