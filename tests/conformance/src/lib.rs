@@ -15,6 +15,7 @@
     reason = "all of this is test code: a panic is how it tells what it found"
 )]
 
+pub mod backplane;
 pub mod capabilities;
 pub mod cases;
 pub mod client;
@@ -31,30 +32,42 @@ pub mod wait;
 
 /// Makes a test of each of the named cases for each framework, in a module of the framework's name.
 ///
-/// `before` is an expression whose value is held while the case runs.
+/// `before` is an expression whose value is held while the case runs. With `and on each backplane` there is a module of
+/// each backplane's name as well, in one framework: which one makes no difference to a backplane, and none does to another.
 #[macro_export]
 macro_rules! conformance {
-    (before $before:expr; $($cases:tt)*) => {
-        mod axum {
-            $crate::conformance!(@cases Axum, $before; $($cases)*);
+    (before $before:expr; and on each backplane; $($cases:tt)*) => {
+        $crate::conformance!(before $before; $($cases)*);
+        mod redis {
+            // Its workers are runtimes of their own, from each of which the hub appends.
+            $crate::conformance!(@cases Actix Redis, $before; $($cases)*);
         }
-        mod lean {
-            $crate::conformance!(@cases Lean, $before; $($cases)*);
-        }
-        mod actix {
-            $crate::conformance!(@cases Actix, $before; $($cases)*);
-        }
-        mod rocket {
-            $crate::conformance!(@cases Rocket, $before; $($cases)*);
+        mod disk {
+            $crate::conformance!(@cases Axum Disk, $before; $($cases)*);
         }
     };
-    (@cases $framework:ident, $before:expr; $($file:ident { $($case:ident,)* })*) => {
+    (before $before:expr; $($cases:tt)*) => {
+        mod axum {
+            $crate::conformance!(@cases Axum None, $before; $($cases)*);
+        }
+        mod lean {
+            $crate::conformance!(@cases Lean None, $before; $($cases)*);
+        }
+        mod actix {
+            $crate::conformance!(@cases Actix None, $before; $($cases)*);
+        }
+        mod rocket {
+            $crate::conformance!(@cases Rocket None, $before; $($cases)*);
+        }
+    };
+    (@cases $framework:ident $backplane:ident, $before:expr; $($file:ident { $($case:ident,)* })*) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
                 let _held = $before;
                 let binary = env!("CARGO_BIN_EXE_subject");
-                let subject = $crate::subject::Subject::new($crate::subject::Framework::$framework, binary);
+                let subject = $crate::subject::Subject::new($crate::subject::Framework::$framework, binary)
+                    .on($crate::backplane::Backplane::$backplane);
                 $crate::wait::within($crate::wait::CASE, stringify!($case), $crate::cases::$file::$case(subject)).await;
             }
         )*)*

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
+    backplane::Log,
     client::Stream,
     http1::{Client, Request, Response},
     sse::Block,
@@ -35,11 +36,18 @@ pub fn path(segments: &[&str]) -> String {
 pub struct Playground {
     process: Process,
     address: SocketAddr,
+    log: Log,
 }
 
 impl Playground {
-    pub(crate) fn new(process: Process, address: SocketAddr) -> Self {
-        Self { process, address }
+    pub(crate) fn new(process: Process, address: SocketAddr, log: Log) -> Self {
+        Self { process, address, log }
+    }
+
+    /// Kills it with SIGKILL, and leaves the log it has served.
+    pub(crate) fn kill(self) -> Log {
+        drop(self.process);
+        self.log
     }
 
     /// Where it listens.
@@ -223,6 +231,17 @@ impl Playground {
             Value::Array(calls) => calls,
             other => panic!("/lifecycle is {other}"),
         }
+    }
+
+    /// Waits until it is ready: until it has read what its backplane has kept.
+    pub(crate) async fn until_ready(&self) {
+        until(PATIENCE, "the playground to be ready", async || {
+            match self.request(Request::get("/healthz")).await.head.status {
+                200 => Ok(()),
+                status => Err(status),
+            }
+        })
+        .await;
     }
 
     /// Waits until a number of `/stats` is this.

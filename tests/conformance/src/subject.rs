@@ -12,6 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
+    backplane::{Backplane, Log},
     capabilities::Capabilities,
     playground::Playground,
     wait::{PATIENCE, until},
@@ -47,12 +48,24 @@ impl Framework {
 pub struct Subject {
     framework: Framework,
     binary: &'static str,
+    backplane: Backplane,
 }
 
 impl Subject {
     /// The playground at `binary`, in `framework`.
     pub fn new(framework: Framework, binary: &'static str) -> Self {
-        Self { framework, binary }
+        Self { framework, binary, backplane: Backplane::None }
+    }
+
+    /// The same with each log it starts on a backplane.
+    #[must_use]
+    pub fn on(self, backplane: Backplane) -> Self {
+        Self { backplane, ..self }
+    }
+
+    /// Where its logs are.
+    pub fn backplane(self) -> Backplane {
+        self.backplane
     }
 
     /// The framework's name.
@@ -85,8 +98,22 @@ impl Subject {
     /// # Panics
     /// If it does not say in time where it listens.
     pub async fn start_at(self, listen: &str, options: &[&str]) -> Playground {
+        self.start_with(Log::on(self.backplane), listen, options).await
+    }
+
+    /// Kills a playground and starts one in its place, with what its backplane has kept.
+    ///
+    /// # Panics
+    /// If it does not say in time where it listens.
+    pub async fn start_after(self, killed: Playground, options: &[&str]) -> Playground {
+        self.start_with(killed.kill(), "127.0.0.1:0", options).await
+    }
+
+    async fn start_with(self, log: Log, listen: &str, options: &[&str]) -> Playground {
+        let of_the_log = log.options();
+        let options: Vec<&str> = of_the_log.iter().map(String::as_str).chain(options.iter().copied()).collect();
         let mut child = self
-            .command(listen, options)
+            .command(listen, &options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -117,7 +144,11 @@ impl Subject {
             }
         })
         .await;
-        Playground::new(process, address)
+        let playground = Playground::new(process, address, log);
+        if self.backplane != Backplane::None {
+            playground.until_ready().await;
+        }
+        playground
     }
 }
 

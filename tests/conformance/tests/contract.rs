@@ -1,7 +1,8 @@
-//! The cases that run side by side: what the hub promises, over each framework.
+//! The cases that run side by side: what the hub promises, over each framework and on each backplane.
 
 ssehub_conformance::conformance! {
     before ();
+    and on each backplane;
     addressing {
         every_audience_reaches_whom_it_names_and_once,
         every_audience_holds_in_replay,
@@ -127,7 +128,7 @@ ssehub_conformance::conformance! {
         a_long_replay_is_complete,
     }
     restart {
-        an_id_from_before_a_restart_is_a_gap,
+        an_id_from_before_a_restart_is_a_gap_unless_the_log_outlives_it,
         a_killed_server_finishes_no_response,
     }
     revocation {
