@@ -36,6 +36,8 @@ pub enum DurableErrorKind {
     Closed,
     /// A follower was so slow that what it had to read next is gone. It follows anew.
     Behind,
+    /// The log has lost something that was seen, and is another one now. A follower follows anew.
+    Renamed,
 }
 
 impl DurableError {
@@ -50,6 +52,7 @@ impl DurableError {
             Reason::TooLarge(_) => DurableErrorKind::TooLarge,
             Reason::Closed(..) => DurableErrorKind::Closed,
             Reason::Behind => DurableErrorKind::Behind,
+            Reason::Renamed => DurableErrorKind::Renamed,
         }
     }
 
@@ -121,4 +124,6 @@ pub(crate) enum Reason {
     Closed(PathBuf, &'static str),
     #[error("a follower of the durable log was so slow that what it had to read next is gone")]
     Behind,
+    #[error("the durable log has lost entries that were seen, and is another one now")]
+    Renamed,
 }

@@ -11,13 +11,14 @@ use ssehub::{Backplane, BackplaneError, EventId, History, LogName, Record, Taile
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{DurableError, Reason};
+use crate::format::Position;
 use crate::options::DurableLogBuilder;
 use crate::recent::Recent;
 use crate::recovery::Recovery;
 use crate::retention::Retention;
 use crate::store::Store;
 use crate::tail;
-use crate::writer::Request;
+use crate::writer::{Append, Request};
 
 /// The longest record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
@@ -48,7 +49,6 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) path: Box<Path>,
-    pub(crate) name: LogName,
     pub(crate) store: Store,
     pub(crate) recent: Mutex<Recent>,
     /// Told after each change of `recent`.
@@ -86,9 +86,9 @@ impl DurableLog {
         Self { inner: Arc::new(Inner { shared, room, recovery, requests: Some(requests), writer: Some(writer) }) }
     }
 
-    /// The name of the log: part of each id.
+    /// The name of the log: part of each id. It changes if the log turns out to have lost what somebody has seen.
     pub fn name(&self) -> LogName {
-        self.inner.shared.name
+        self.inner.shared.recent.lock().name()
     }
 
     /// The directory of the log.
@@ -99,6 +99,11 @@ impl DurableLog {
     /// What was found when the log was opened, and what became of it.
     pub fn recovery(&self) -> &Recovery {
         &self.inner.recovery
+    }
+
+    async fn request(&self, request: Request) -> Result<(), BackplaneError> {
+        let Some(requests) = &self.inner.requests else { return Err(self.closed().unavailable()) };
+        requests.send(request).await.map_err(|_| self.closed().unavailable())
     }
 
     fn closed(&self) -> DurableError {
@@ -122,24 +127,24 @@ impl Backplane for DurableLog {
         if length > MAX_RECORD_BYTES {
             return Err(DurableError::from(Reason::TooLarge(length)).unavailable());
         }
-        let Some(requests) = &self.inner.requests else { return Err(self.closed().unavailable()) };
         // Given back when the writer is done with it, whatever becomes of this future.
         let room = Arc::clone(&self.inner.room).acquire_many_owned(length as u32 + 1).await;
         let room = room.map_err(|_| self.closed().unavailable())?;
         let (reply, answer) = oneshot::channel();
-        let sent = requests.send(Request { record, reply, _room: room }).await;
-        sent.map_err(|_| self.closed().unavailable())?;
-        match answer.await {
-            Ok(Ok(position)) => Ok(position.id(self.inner.shared.name)),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(self.closed().uncertain()),
-        }
+        self.request(Request::Append(Append { record, reply, room })).await?;
+        answer.await.unwrap_or_else(|_| Err(self.closed().uncertain()))
     }
 
     async fn tail(
         &self,
         after: Option<EventId>,
     ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, BackplaneError> {
+        if let Some(asked) = after.filter(|asked| self.inner.shared.is_to_come(*asked)) {
+            // Somebody has seen what is not here: a copy was put in the place of the log, perhaps.
+            let (reply, answer) = oneshot::channel();
+            self.request(Request::Rename { from: asked.log(), reply }).await?;
+            answer.await.unwrap_or_else(|_| Err(self.closed().unavailable()))?;
+        }
         tail::follow(&self.inner.shared, after).map_err(DurableError::unavailable)
     }
 }
@@ -164,9 +169,16 @@ impl Drop for Inner {
 }
 
 impl Shared {
+    /// Whether this is an id of the log that it has not given out yet.
+    fn is_to_come(&self, id: EventId) -> bool {
+        let recent = self.recent.lock();
+        id.log() == recent.name() && Position::from(id) > recent.ids()
+    }
+
     /// Changes what followers see, and tells them.
-    pub(crate) fn publish(&self, change: impl FnOnce(&mut Recent)) {
-        change(&mut self.recent.lock());
+    pub(crate) fn publish<T>(&self, change: impl FnOnce(&mut Recent) -> T) -> T {
+        let changed = change(&mut self.recent.lock());
         self.moved.send_replace(());
+        changed
     }
 }

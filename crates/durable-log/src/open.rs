@@ -59,7 +59,7 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         }
     };
     let name = judge(&found, seen.as_ref(), &mut recovery);
-    let Found { retained: Retained { trimmed, newest, .. }, damaged, .. } = found;
+    let newest = found.retained.newest;
     let ids = seen.as_ref().map(|seen| seen.newest.max(seen.ids)).unwrap_or_default().max(newest);
     let seen = Seen {
         name: name.to_string(),
@@ -70,22 +70,17 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         boot: seen::boot(),
     };
     let seen = SeenFile::create(&seen_path, seen)?;
-    store.name(name.as_str(), trimmed, &damaged)?;
+    let retained = store.name(name, found.retained, &found.damaged)?;
     // What is new here is to be found after a crash of the machine, too.
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| DurableError::io(path, error))?;
-    let retained = match damaged.is_empty() {
-        true => found.retained,
-        false => store.find()?.map_or(found.retained, |found| found.retained),
-    };
     recovery.retained = retained.events;
 
     let mut journal = journal;
     journal.clear()?;
     let shared = Arc::new(Shared {
         path: path.into(),
-        name,
         store,
-        recent: Mutex::new(Recent::new(retained.newest, ids)),
+        recent: Mutex::new(Recent::new(name, retained.newest, ids)),
         moved: watch::Sender::new(()),
         retention: Mutex::default(),
         retained_anew: Notify::new(),

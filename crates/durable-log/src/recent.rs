@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use ssehub::LogName;
 
 use crate::format::Position;
 
@@ -25,6 +26,7 @@ pub(crate) struct Latest {
 
 #[derive(Debug)]
 pub(crate) struct Recent {
+    name: LogName,
     entries: VecDeque<Latest>,
     bytes: usize,
     /// Every entry behind this is in here.
@@ -51,12 +53,15 @@ pub(crate) enum Next {
     Wait,
     /// What it had to read next is gone.
     Behind,
+    /// It is another log now.
+    Renamed,
     Closed(&'static str),
 }
 
 impl Recent {
-    pub(crate) fn new(head: Position, ids: Position) -> Self {
+    pub(crate) fn new(name: LogName, head: Position, ids: Position) -> Self {
         Self {
+            name,
             entries: VecDeque::new(),
             bytes: 0,
             base: head,
@@ -66,6 +71,11 @@ impl Recent {
             flushed: head,
             closed: None,
         }
+    }
+
+    /// The name of the log, which may change.
+    pub(crate) fn name(&self) -> LogName {
+        self.name
     }
 
     pub(crate) fn head(&self) -> Position {
@@ -104,21 +114,38 @@ impl Recent {
     /// The store was found to have more than was published: followers read it there.
     pub(crate) fn rebase(&mut self, head: Position) {
         if head > self.head {
-            self.passed = self.entries.iter().rfind(|it| it.is_passing).map_or(self.passed, |it| it.position);
-            self.entries.clear();
-            self.bytes = 0;
-            self.base = head;
-            self.head = head;
-            self.flushed = head;
+            self.restart(head);
         }
+    }
+
+    /// The log is another one now. It has what it had, or, if that was lost, what the store has.
+    pub(crate) fn rename(&mut self, name: LogName, found: Option<Position>) {
+        self.name = name;
+        if let Some(head) = found {
+            self.ids = self.ids();
+            self.restart(head);
+        }
+    }
+
+    fn restart(&mut self, head: Position) {
+        self.passed = self.entries.iter().rfind(|it| it.is_passing).map_or(self.passed, |it| it.position);
+        self.entries.clear();
+        self.bytes = 0;
+        self.base = head;
+        self.head = head;
+        self.flushed = head;
     }
 
     pub(crate) fn close(&mut self, reason: &'static str) {
         self.closed.get_or_insert(reason);
     }
 
-    /// What follows a cursor, for a follower that has been told of the passing entries it may have missed up to `told`.
-    pub(crate) fn after(&self, cursor: Position, told: Position) -> Next {
+    /// What follows a cursor in the log of this name, for a follower that has been told of the passing entries it may
+    /// have missed up to `told`.
+    pub(crate) fn after(&self, name: LogName, cursor: Position, told: Position) -> Next {
+        if name != self.name {
+            return Next::Renamed;
+        }
         if self.passed > cursor.max(told) {
             return Next::Behind;
         }

@@ -12,6 +12,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use ssehub::LogName;
+
 use crate::error::DurableError;
 use crate::format::Position;
 
@@ -100,6 +102,16 @@ impl SeenFile {
         {
             // It stays older than it could be, which is what it is after a crash of the machine too.
             tracing::warn!(path = %self.path.display(), %error, "cannot write down what was seen of the durable log");
+        }
+    }
+
+    /// The log is another one. It has what it had, or less: the newest entry is this one.
+    pub(crate) fn rename(&mut self, name: LogName, newest: Option<Position>) {
+        self.seen.name = name.to_string();
+        self.seen.newest = newest.unwrap_or(self.seen.newest);
+        if let Err(error) = self.write().and_then(|()| self.file.sync_data()) {
+            // The names differ at the next start then, and it takes another one.
+            tracing::warn!(path = %self.path.display(), %error, "cannot write down the name of the durable log");
         }
     }
 

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
-use ssehub::{Record, StateChange};
+use ssehub::{LogName, Record, StateChange};
 
 use crate::error::{DurableError, Reason};
 use crate::format::{CHECKSUM, FORMAT, Position, checksum, verified};
@@ -58,6 +58,16 @@ pub(crate) struct Held {
     pub(crate) position: Position,
     pub(crate) keys: Vec<Bytes>,
     pub(crate) record: Bytes,
+}
+
+/// What a follower begins with, of one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) trimmed: Position,
+    /// The newest entry.
+    pub(crate) newest: Position,
+    /// What the state keeps of what retention has taken, in the order of ids.
+    pub(crate) held: Vec<Held>,
 }
 
 /// Entries that were read.
@@ -139,27 +149,35 @@ impl Store {
         .map_err(|format| Reason::UnknownFormat(self.path.clone(), format).into())
     }
 
-    /// Gives the log its name and its beginning, and takes out what is damaged.
-    pub(crate) fn name(&self, name: &str, began: Position, damaged: &[Position]) -> Result<(), DurableError> {
+    /// Gives the log its name and its beginning, and takes out what is damaged. Says what is retained then.
+    pub(crate) fn name(
+        &self,
+        name: LogName,
+        mut retained: Retained,
+        damaged: &[Position],
+    ) -> Result<Retained, DurableError> {
         self.with(|database| {
             let write = database.begin_write().map_err(boxed)?;
             {
                 let mut about = write.open_table(ABOUT).map_err(boxed)?;
                 about.insert("format", &*FORMAT.to_string()).map_err(boxed)?;
-                about.insert("name", name).map_err(boxed)?;
+                about.insert("name", name.as_str()).map_err(boxed)?;
                 let mut log = write.open_table(LOG).map_err(boxed)?;
                 let mut state = write.open_table(STATE).map_err(boxed)?;
                 let mut held = write.open_table(HELD).map_err(boxed)?;
                 for &position in damaged {
-                    log.remove(position.key()).map_err(boxed)?;
+                    if let Some(stored) = log.remove(position.key()).map_err(boxed)? {
+                        retained.lose(position, stored.value().len().saturating_sub(CHECKSUM));
+                    }
                     for key in keys_of(&held, position)? {
                         held.remove((position.ms, position.seq, &key[..])).map_err(boxed)?;
                         state.remove(&key[..]).map_err(boxed)?;
                     }
                 }
             }
-            set_trimmed(&write, began)?;
-            write.commit().map_err(boxed)
+            set_trimmed(&write, retained.trimmed)?;
+            write.commit().map_err(boxed)?;
+            Ok(retained)
         })
     }
 
@@ -257,12 +275,13 @@ impl Store {
     }
 
     /// How far retention has come, and what the state keeps of what is before that.
-    pub(crate) fn kept(&self) -> Result<(Position, Vec<Held>), DurableError> {
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, DurableError> {
         self.with(|database| {
             let read = database.begin_read().map_err(boxed)?;
             let trimmed = trimmed(&read)?;
             let log = read.open_table(LOG).map_err(boxed)?;
             let held = read.open_table(HELD).map_err(boxed)?;
+            let newest = log.last().map_err(boxed)?.map_or(trimmed, |(position, _)| position.value().into());
             let mut kept: Vec<Held> = Vec::new();
             for entry in held.range(..behind_all(trimmed)).map_err(boxed)? {
                 let (held, _) = entry.map_err(boxed)?;
@@ -277,7 +296,7 @@ impl Store {
                     }
                 }
             }
-            Ok((trimmed, kept))
+            Ok(Snapshot { trimmed, newest: newest.max(trimmed), held: kept })
         })
     }
 

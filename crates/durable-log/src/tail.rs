@@ -11,17 +11,19 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use ssehub::{BackplaneError, EventId, Kept, Start, Tailed};
+use ssehub::{BackplaneError, EventId, Kept, LogName, Start, Tailed};
 use tokio::sync::watch;
 
 use crate::error::{DurableError, Reason};
 use crate::format::Position;
 use crate::log::Shared;
 use crate::recent::Next;
+use crate::store::{Held, Snapshot};
 
 struct Follower {
     shared: Arc<Shared>,
     moved: watch::Receiver<()>,
+    name: LogName,
     /// What the next entry comes behind.
     cursor: Position,
     /// Up to here the follower knows that it may have missed passing entries.
@@ -35,27 +37,26 @@ pub(crate) fn follow(
     asked: Option<EventId>,
 ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, DurableError> {
     let moved = shared.moved.subscribe();
+    let name = shared.recent.lock().name();
+    let Snapshot { trimmed, newest, held } = shared.store.snapshot()?;
+    // What the state has in place of older entries may not be published yet, but it is not behind the head.
     let (head, ids, told) = {
         let recent = shared.recent.lock();
-        (recent.head(), recent.ids(), recent.passed())
+        (recent.head().max(newest), recent.ids(), recent.passed())
     };
-    let (trimmed, kept) = shared.store.kept()?;
-    let asked = asked.filter(|asked| asked.log() == shared.name).map(Position::from);
+    let asked = asked.filter(|asked| asked.log() == name).map(Position::from);
     let resumed = asked.filter(|asked| (trimmed..=ids).contains(asked));
     let after = resumed.unwrap_or(trimmed);
-    let id = |position: Position| position.id(shared.name);
-    let kept = if resumed.is_some() { Vec::new() } else { kept };
+    let kept = |held: Held| Kept { id: held.position.id(name), keys: held.keys, record: held.record };
     let start = Start {
-        after: id(after),
-        head: id(head.max(after)),
-        missed: asked.filter(|asked| *asked <= ids).is_none_or(|asked| told > asked),
-        state: kept
-            .into_iter()
-            .map(|held| Kept { id: id(held.position), keys: held.keys, record: held.record })
-            .collect(),
+        after: after.id(name),
+        head: head.max(after).id(name),
+        // What passed between the id and a later start does not come either.
+        missed: resumed.is_none_or(|asked| asked < told),
+        state: if resumed.is_some() { Vec::new() } else { held.into_iter().map(kept).collect() },
     };
     let ready = VecDeque::from([Tailed::Start(start)]);
-    let follower = Follower { shared: Arc::clone(shared), moved, cursor: after, told, ready };
+    let follower = Follower { shared: Arc::clone(shared), moved, name, cursor: after, told, ready };
     // An error ends the stream.
     let tail = stream::unfold(Some(follower), |follower| async {
         let mut follower = follower?;
@@ -73,7 +74,7 @@ impl Follower {
             if let Some(tailed) = self.ready.pop_front() {
                 return Ok(tailed);
             }
-            let next = self.shared.recent.lock().after(self.cursor, self.told);
+            let next = self.shared.recent.lock().after(self.name, self.cursor, self.told);
             match next {
                 Next::Entries(entries) => {
                     for entry in entries {
@@ -92,6 +93,7 @@ impl Follower {
                 // The sender lives as long as this follower.
                 Next::Wait => drop(self.moved.changed().await),
                 Next::Behind => return Err(Reason::Behind.into()),
+                Next::Renamed => return Err(Reason::Renamed.into()),
                 Next::Closed(reason) => return Err(Reason::Closed(self.shared.path.clone().into(), reason).into()),
             }
         }
@@ -99,6 +101,6 @@ impl Follower {
 
     fn ready(&mut self, position: Position, bytes: bytes::Bytes) {
         self.cursor = position;
-        self.ready.push_back(Tailed::Entry(position.id(self.shared.name), bytes));
+        self.ready.push_back(Tailed::Entry(position.id(self.name), bytes));
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ssehub::{BackplaneError, Record, Retention as For};
+use ssehub::{BackplaneError, EventId, LogName, Record, Retention as For};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::log::{MAX_WAITING, Shared};
 use crate::recent::Latest;
 use crate::retention::Retained;
 use crate::seen::SeenFile;
-use crate::store::Lasting;
+use crate::store::{Found, Lasting};
 
 /// How far ids are given out ahead of the disk to passing entries, which are not stored. It is the age of an id that a
 /// log may begin with after a crash, at most.
@@ -37,12 +37,23 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// How many bytes `flush_every` lets gather before it flushes early.
 const MAX_AHEAD_BYTES: usize = 8 << 20;
 
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Append(Append),
+    /// Somebody has seen what the log of this name does not have.
+    Rename {
+        from: LogName,
+        reply: oneshot::Sender<Result<(), BackplaneError>>,
+    },
+}
+
 /// A record that waits for the disk.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct Append {
     pub(crate) record: Record,
-    pub(crate) reply: oneshot::Sender<Result<Position, BackplaneError>>,
-    pub(crate) _room: OwnedSemaphorePermit,
+    pub(crate) reply: oneshot::Sender<Result<EventId, BackplaneError>>,
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 /// What `flush_every` has accepted and the store has not yet.
@@ -87,7 +98,6 @@ pub(crate) struct Writer {
     failed: Option<(DurableError, Instant)>,
     /// When retention was last applied while nothing was appended.
     tidied: Option<Instant>,
-    has_lost: bool,
 }
 
 impl Writer {
@@ -99,7 +109,7 @@ impl Writer {
         last: Position,
         ahead: Option<Ahead>,
     ) -> Self {
-        Self { shared, _lock: lock, seen, retained, last, ahead, failed: None, tidied: None, has_lost: false }
+        Self { shared, _lock: lock, seen, retained, last, ahead, failed: None, tidied: None }
     }
 
     /// Starts the thread, which ends when nobody can append any more.
@@ -148,11 +158,24 @@ impl Writer {
     fn take(&mut self, group: impl Iterator<Item = Request>) {
         let now_ms = now_ms();
         let (mut lasting, mut entries, mut replies) = (Vec::new(), Vec::new(), Vec::new());
-        for Request { record, reply, _room } in group {
+        for request in group {
+            let Append { record, reply, room } = match request {
+                Request::Append(append) => append,
+                Request::Rename { from, reply } => {
+                    // Who asks for it twice gets it once. Who has stopped waiting needs no answer.
+                    let is_due = self.shared.recent.lock().name() == from;
+                    let renamed = if is_due { self.rename(None) } else { Ok(()) };
+                    if renamed.is_err() {
+                        let _ = self.reopen();
+                    }
+                    let _ = reply.send(renamed.map_err(DurableError::unavailable));
+                    continue;
+                }
+            };
             self.last = self.last.next(now_ms);
             let is_passing = record.retention() == For::Passing;
             entries.push(Latest { position: self.last, bytes: record.bytes().clone(), is_passing });
-            replies.push((reply, _room));
+            replies.push((reply, room));
             if !is_passing {
                 lasting.push(Lasting { position: self.last, record });
             }
@@ -162,7 +185,6 @@ impl Writer {
         let newest = lasting.last().map(|entry| entry.position);
         let lasting = match self.ahead {
             _ if lasting.is_empty() => Ok(()),
-            _ if self.has_lost => Err(self.lost()),
             Some(_) => self.run_ahead(lasting),
             None => self.commit(&lasting),
         };
@@ -171,10 +193,12 @@ impl Writer {
         }
         let outcome = |entry: &Latest| if entry.is_passing { &passing } else { &lasting };
         let taken = entries.iter().filter(|entry| outcome(entry).is_ok()).cloned();
-        self.shared.publish(|recent| recent.publish(taken, self.retained.newest));
+        let name = self.shared.publish(|recent| {
+            recent.publish(taken, self.retained.newest);
+            recent.name()
+        });
         for (entry, (reply, _room)) in entries.iter().zip(replies) {
-            // Who has stopped waiting needs no answer.
-            let _ = reply.send(outcome(entry).as_ref().map(|()| entry.position).map_err(Failure::answer));
+            let _ = reply.send(outcome(entry).as_ref().map(|()| entry.position.id(name)).map_err(Failure::answer));
         }
     }
 
@@ -249,39 +273,48 @@ impl Writer {
         {
             return Err(error.clone());
         }
-        let found = self.shared.store.reopen().and_then(|()| self.shared.store.find());
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                self.shared.store.close();
-                self.failed = Some((error.clone(), Instant::now() + REOPEN_EVERY));
-                return Err(error);
-            }
-        };
-        self.failed = None;
-        let found = found.filter(|found| found.damaged.is_empty() && found.retained.newest >= self.retained.newest);
-        let Some(found) = found else {
-            self.has_lost = true;
+        let found = self.shared.store.reopen().and_then(|()| self.find());
+        if let Err(error) = &found {
             self.shared.store.close();
-            return Err(self.lost().error);
-        };
-        tracing::warn!(path = %self.shared.path.display(), "the durable log is open again");
+            self.failed = Some((error.clone(), Instant::now() + REOPEN_EVERY));
+        }
+        found
+    }
+
+    /// Sees what is in the store, which somebody else may have changed: the disk.
+    fn find(&mut self) -> Result<(), DurableError> {
+        let path = &self.shared.path;
+        let found = self.shared.store.find()?.ok_or(Reason::NoLog(path.clone().into()))?;
+        self.failed = None;
+        tracing::warn!(path = %path.display(), "the durable log is open again");
+        if !found.damaged.is_empty() || found.retained.newest < self.retained.newest {
+            return self.rename(Some(&found));
+        }
         self.retained = found.retained;
         self.shared.publish(|recent| recent.rebase(found.retained.newest));
         Ok(())
     }
 
-    /// What was on disk is gone: the log has to take another name, which it does when it is opened.
-    fn lost(&self) -> Failure {
-        const WHY: &str = "entries that were on disk are gone; open it again";
-        self.shared.publish(|recent| recent.close(WHY));
-        Failure { error: Reason::Closed(self.shared.path.clone().into(), WHY).into(), is_certain: true }
+    /// Gives the log another name: it has what it had, or, if that was lost, what was found.
+    fn rename(&mut self, found: Option<&Found>) -> Result<(), DurableError> {
+        let name = LogName::random();
+        let (retained, damaged) = found.map_or((self.retained, &[][..]), |found| (found.retained, &found.damaged));
+        self.retained = self.shared.store.name(name, retained, damaged)?;
+        let newest = found.map(|found| found.retained.newest);
+        self.seen.rename(name, newest);
+        let former = self.shared.publish(|recent| {
+            let former = recent.name();
+            recent.rename(name, newest);
+            former
+        });
+        tracing::warn!(log = %former, %name, "a durable log has lost what somebody has seen; it takes another name");
+        Ok(())
     }
 
     /// What is to be done from time to time.
     fn tidy(&mut self) {
         let now = Instant::now();
-        if self.has_lost || self.failed.as_ref().is_some_and(|(_, retry)| *retry > now) {
+        if self.failed.as_ref().is_some_and(|(_, retry)| *retry > now) {
             return;
         }
         if self.failed.is_some() && self.reopen().is_err() {
@@ -304,7 +337,7 @@ impl Writer {
 
     /// Brings everything to the disk, and says that nothing will follow.
     fn close(mut self) {
-        if !self.has_lost && self.flush().is_ok() {
+        if self.flush().is_ok() {
             self.seen.close(self.last);
         }
         self.shared.publish(|recent| recent.close("its last handle was dropped"));
