@@ -5,6 +5,7 @@
 //! append and no connection, and never sends a record twice.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -33,7 +34,7 @@ const STATE_CHANGE: usize = 64;
 /// How many batches are under way.
 const MAX_SENT: usize = 8;
 
-/// For how long after a failure to connect appends fail at once.
+/// For how long after a failure to connect appends fail at once, unless a tail gets through.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// What the thread is asked to do.
@@ -63,8 +64,8 @@ struct Driver {
     connection: Option<Connection>,
     /// The batches under way, all on `connection`; each says in the end whether that is of no more use.
     sent: FuturesUnordered<BoxFuture<'static, bool>>,
-    /// When and why there is no connection.
-    failed: Option<(Instant, Failure)>,
+    /// Why there is no connection, since when, and how often a server had been found by then.
+    failed: Option<(Failure, Instant, u64)>,
 }
 
 impl Driver {
@@ -117,8 +118,10 @@ impl Driver {
         if let Some(connection) = &self.connection {
             return Ok(connection.link().clone());
         }
-        if let Some((when, failure)) = &self.failed
+        let found = self.nodes.found.load(Ordering::Relaxed);
+        if let Some((failure, when, found_then)) = &self.failed
             && when.elapsed() < RETRY_AFTER
+            && *found_then == found
         {
             return Err(failure.clone());
         }
@@ -128,7 +131,7 @@ impl Driver {
                 Ok(self.connection.insert(connection).link().clone())
             }
             Err(failure) => {
-                self.failed = Some((Instant::now(), failure.clone()));
+                self.failed = Some((failure.clone(), Instant::now(), found));
                 Err(failure)
             }
         }

@@ -122,12 +122,15 @@ impl Failure {
         }
     }
 
-    /// Where in a Cluster the log is, by this answer.
+    /// Where in a Cluster the log is, by this answer: a host, which is empty for the same one, and a port.
     pub(crate) fn moved_to(&self) -> Option<(&str, u16)> {
-        match self {
-            Self::Redis(error) if error.code() == Some("MOVED") => error.redirect_node(),
-            _ => None,
-        }
+        let (address, _slot) = match self {
+            Self::Redis(error) if error.code() == Some("MOVED") => error.redirect_node()?,
+            _ => return None,
+        };
+        // The last colon: an IPv6 address has others.
+        let (host, port) = address.rsplit_once(':')?;
+        Some((if host == "?" { "" } else { host }, port.parse().ok()?))
     }
 
     /// Whether the connection is of no use after this.

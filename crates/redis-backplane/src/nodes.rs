@@ -2,6 +2,7 @@
 //! tells; and none that is a replica, or too old.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -35,6 +36,8 @@ pub(crate) struct Nodes {
     pub(crate) key: String,
     /// Where it was last, and the other nodes that were told of.
     pub(crate) learned: Mutex<Vec<Address>>,
+    /// How often a server was found.
+    pub(crate) found: AtomicU64,
 }
 
 impl Nodes {
@@ -59,21 +62,18 @@ impl Nodes {
 
     /// Connects to this server, or to the one it names.
     async fn follow(&self, mut address: Address) -> Result<Connection, Failure> {
-        let mut redirects = 0;
-        loop {
-            match self.greet(&address).await {
-                Err(failure) if redirects < MAX_REDIRECTS && failure.moved_to().is_some() => {
-                    let Some((host, port)) = failure.moved_to() else { return Err(failure) };
-                    // Without a host it is the same one.
-                    address = match address {
-                        Address::Tcp(same, _) if host.is_empty() || host == "?" => Address::Tcp(same, port),
-                        _ => Address::Tcp(host.to_owned(), port),
-                    };
-                    redirects += 1;
-                }
-                greeted => return greeted,
-            }
+        for _ in 0..MAX_REDIRECTS {
+            let failure = match self.greet(&address).await {
+                Ok(connection) => return Ok(connection),
+                Err(failure) => failure,
+            };
+            address = match (failure.moved_to(), address) {
+                (None, _) => return Err(failure),
+                (Some(("", port)), Address::Tcp(same, _)) => Address::Tcp(same, port),
+                (Some((host, port)), _) => Address::Tcp(host.to_owned(), port),
+            };
         }
+        self.greet(&address).await
     }
 
     /// Connects to this server and sees whether it will do.
@@ -100,6 +100,7 @@ impl Nodes {
             }
         }
         *self.learned.lock() = nodes;
+        self.found.fetch_add(1, Ordering::Relaxed);
     }
 }
 

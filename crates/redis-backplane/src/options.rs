@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -106,6 +107,7 @@ impl RedisBackplaneBuilder {
             patience: self.patience,
             key: keys.meta.clone(),
             learned: Mutex::default(),
+            found: AtomicU64::new(0),
         };
         RedisBackplane::start(Arc::new(nodes), Arc::new(Log::new(keys))).await
     }

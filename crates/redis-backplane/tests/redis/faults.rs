@@ -206,6 +206,24 @@ async fn a_link_that_stalls_is_noticed_and_given_up() {
 }
 
 #[tokio::test]
+async fn an_append_gets_through_as_soon_as_a_tail_does() {
+    let server = RedisServer::start();
+    let link = Proxy::to(server.address());
+    let backplane = backplane_at(&server.url_by(link.address())).await;
+    for _ in 0..5 {
+        link.cut();
+        until(PATIENCE, "appends to be refused", async || match backplane.append(Record::new("cut")).await {
+            Err(error) if error.kind() == BackplaneErrorKind::Unavailable => Ok(()),
+            other => Err(other),
+        })
+        .await;
+        link.heal();
+        Follower::follow(&backplane, None).await.unwrap();
+        append(&backplane, "healed").await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_under_way_when_the_link_was_cut_is_uncertain_and_is_there_once_or_not() {
     let server = RedisServer::start();
     let link = Proxy::to(server.address());
