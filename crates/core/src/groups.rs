@@ -10,6 +10,7 @@ use crate::entry::Offset;
 use crate::id::Position;
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::announce::Note;
 use crate::nodes::signal::{Answer, GroupChange, Joins};
 use crate::record::UserGroup;
 use crate::registry::subscribe;
@@ -43,7 +44,6 @@ impl Inner {
             Some(true) => Some(nodes.id),
             None => nodes.directory.lock().node_of(connection),
         };
-        let at = at.ok_or(GroupError(GroupErrorKind::UnknownConnection))?;
         group_topic(group)?;
         let joins = match change {
             Change::Join { snapshot } => Some(Joins { snapshot }),
@@ -74,7 +74,7 @@ impl Inner {
             let mut state = cell.inner.lock();
             let is_in = log.index.key(&topic).and_then(|key| state.subscriptions.open(key));
             let is_in_by_itself = is_in.is_some_and(|subscription| subscription.origin.has(Origin::ITSELF));
-            self.note(&cell.id, false);
+            self.note(&cell.id, Note::Changed);
             match change {
                 Change::Leave if is_in_by_itself => {
                     state.joined -= 1;
@@ -138,7 +138,7 @@ impl Inner {
             let record = log.index.find(&Topic::User(Arc::clone(user)));
             let cells: Vec<Arc<Cell>> = record.into_iter().flat_map(|record| record.members.iter()).cloned().collect();
             for cell in &cells {
-                self.note(&cell.id, false);
+                self.note(&cell.id, Note::Changed);
                 let mut state = cell.inner.lock();
                 if *joined {
                     subscribe(&mut log, cell, &mut state, &topic, since, Origin::USER);

@@ -17,6 +17,7 @@ use crate::hooks::HookRunner;
 use crate::id::{EventId, LogName};
 use crate::log::Log;
 use crate::nodes::Nodes;
+use crate::nodes::announce::Note;
 use crate::pace::Pace;
 use crate::refusals::Counters;
 use crate::session::Sessions;
@@ -128,11 +129,10 @@ impl Inner {
         !self.is_closing() && (self.backplane.is_none() || self.is_tailing())
     }
 
-    /// A connection of this node has come, changed, or gone: other nodes are told. If it is gone, its session may be
-    /// taken up elsewhere or not.
-    pub(crate) fn note(&self, connection: &Arc<str>, resumable: bool) {
+    /// Other nodes are to know what has become of a connection.
+    pub(crate) fn note(&self, connection: &Arc<str>, note: Note) {
         if let Some(nodes) = &self.nodes {
-            nodes.outbox.note(connection, resumable);
+            nodes.outbox.note(connection, note);
         }
     }
 

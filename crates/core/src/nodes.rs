@@ -28,9 +28,9 @@ use crate::builder::Config;
 use crate::clock::millis;
 use crate::identity::Identity;
 use crate::nodes::announce::Outbox;
-use crate::nodes::ask::Asks;
+use crate::nodes::ask::{Asks, Reply};
 use crate::nodes::directory::Directory;
-use crate::nodes::signal::{Answer, NodeId};
+use crate::nodes::signal::NodeId;
 use crate::sync::Mutex;
 
 /// What a node of several knows of itself and the others.
@@ -41,7 +41,7 @@ pub(crate) struct Nodes {
     pub(crate) directory: Mutex<Directory>,
     pub(crate) outbox: Outbox,
     /// What other nodes are asked.
-    pub(crate) asks: Asks<(NodeId, Answer)>,
+    pub(crate) asks: Asks<Reply>,
     /// Tickets that are being redeemed.
     pub(crate) redeems: Asks<Option<Identity>>,
 }

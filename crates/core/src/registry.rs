@@ -17,7 +17,9 @@ use crate::hooks::{Call, DisconnectReason};
 use crate::index::TopicKey;
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::announce::Note;
 use crate::nodes::directory::Directory;
+use crate::nodes::signal::Here;
 use crate::resume::Resume;
 use crate::session::oldest_parked_of;
 use crate::sync::Ordering;
@@ -158,7 +160,7 @@ impl Inner {
             }
         }
         self.connections.insert(Arc::clone(&cell.id), Arc::clone(cell));
-        self.note(&cell.id, false);
+        self.note(&cell.id, Note::Changed);
         if let Some(hooks) = self.hooks.as_ref().filter(|_| !is_known) {
             if let Some(user) = came_online {
                 hooks.call(Call::UserOnline(Arc::clone(user)));
@@ -225,9 +227,9 @@ impl Inner {
     /// Takes a connection that is there out of everything, and tells the hooks.
     pub(crate) fn remove<'h>(&'h self, log: &mut Log, cell: &Arc<Cell>, state: &mut CellState) -> Left<'h> {
         let info = self.hooks.as_ref().map(|_| info(log, cell, state));
-        let resumable = self.is_closing() && state.may_come_back();
+        let resumable = self.is_closing() && state.may_come_back_elsewhere();
         let left = self.take_out(log, cell, state);
-        self.note(&cell.id, resumable);
+        self.note(&cell.id, Note::Gone { resumable });
         if let (Some(hooks), Some(info)) = (&self.hooks, info) {
             let reason = state.closing.as_ref().map_or(DisconnectReason::Gone, |closing| closing.reason.clone());
             hooks.call(Call::Disconnected(info, reason));
@@ -254,7 +256,7 @@ impl Inner {
         state.snapshots.clear();
         self.connections.remove(&cell.id);
         self.end_session(cell, state);
-        Left { _waker: self.quiet(state), place: Some(Place(self)) }
+        Left { waker: self.quiet(state), place: Some(Place(self)) }
     }
 
     /// What other nodes have, as far as this one has heard; nothing where there are none.
@@ -308,7 +310,8 @@ impl<'h> Place<'h> {
 /// what it wakes, and whoever waits for the last stream's place may run at once.
 #[must_use]
 pub(crate) struct Left<'h> {
-    _waker: Option<Waker>,
+    /// Of a stream that is to end though its transport is there.
+    pub(crate) waker: Option<Waker>,
     place: Option<Place<'h>>,
 }
 
@@ -340,7 +343,7 @@ pub(crate) fn subscribe(
     state.subscriptions.insert(Subscription { topic, seat, since, until: OPEN, snapshot: 0, origin });
 }
 
-pub(crate) fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
+fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
     let open = state.subscriptions.iter().filter(|subscription| subscription.is_open());
     let topics = open.filter_map(|subscription| log.index.get(subscription.topic));
     let groups = topics.filter_map(|record| match &record.topic {
@@ -350,6 +353,12 @@ pub(crate) fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo 
     let mut groups: Vec<String> = groups.collect();
     groups.sort_unstable();
     ConnectionInfo { id: cell.id.to_string(), user: cell.user.as_deref().map(str::to_owned), groups }
+}
+
+/// A connection as other nodes are to know it.
+pub(crate) fn here(log: &Log, cell: &Cell, state: &CellState) -> Here {
+    let ConnectionInfo { id, user, groups } = info(log, cell, state);
+    Here { connection: id, user, groups, session: state.session_form() }
 }
 
 /// 128 random bits: whoever knows a connection's id may be let to act on it.

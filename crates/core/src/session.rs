@@ -21,9 +21,10 @@ use crate::hooks::DisconnectReason;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::announce::Note;
 use crate::nodes::directory::Claimed;
-use crate::nodes::signal::{JoinedForm, Say, SessionForm};
-use crate::registry::{Left, subscribe};
+use crate::nodes::signal::{Here, JoinedForm, Say, SessionForm};
+use crate::registry::{Left, here, subscribe};
 use crate::timer::Task;
 use crate::topic::Topic;
 
@@ -55,8 +56,9 @@ pub(crate) struct Session {
     pub(crate) unproven: JoinSnapshots,
     /// Where several nodes share a log: what any of them would need.
     joined: Vec<Joined>,
-    /// This node has taken it from another one, which has not heard of that yet.
-    is_claiming: bool,
+    /// Other nodes know it for this one's: it was said in the log, and has come back. What another one has said of it
+    /// before that is out of date.
+    is_heard: bool,
 }
 
 /// How long a connection without a transport waits.
@@ -97,6 +99,7 @@ pub(crate) struct Inherited {
     /// The offsets to which snapshots of joined groups were owed, or may have been lost on the way.
     pub(crate) snapshots: JoinSnapshots,
     joined: Vec<Joined>,
+    is_heard: bool,
     /// What would have read on.
     pub(crate) waker: Option<Waker>,
 }
@@ -109,7 +112,9 @@ impl Inherited {
             state.subscriptions.insert(Subscription { seat, ..subscription });
         }
         state.snapshots = self.snapshots;
-        state.session.iter_mut().for_each(|session| session.joined.clone_from(&self.joined));
+        if let Some(session) = &mut state.session {
+            (session.joined, session.is_heard) = (self.joined, self.is_heard);
+        }
         self.waker
     }
 }
@@ -134,7 +139,6 @@ impl Claimed {
         }
         if let Some(session) = &mut state.session {
             session.joined = self.joined;
-            session.is_claiming = true;
         }
     }
 }
@@ -160,7 +164,7 @@ impl CellState {
 
     /// The session as other nodes are to know it.
     pub(crate) fn session_form(&self) -> Option<SessionForm> {
-        let session = self.session.as_ref().filter(|_| self.may_come_back())?;
+        let session = self.session.as_ref().filter(|_| self.may_come_back_elsewhere())?;
         let joined = session.joined.iter().map(JoinedForm::from).collect();
         Some(SessionForm { name: session.name.to_string(), joined })
     }
@@ -174,8 +178,14 @@ impl CellState {
         }
     }
 
+    /// Whether somebody may come back to it on another node: also when this one shuts down.
+    pub(crate) fn may_come_back_elsewhere(&self) -> bool {
+        let leaves = self.closing.as_ref().is_some_and(|it| matches!(it.reason, DisconnectReason::Shutdown(_)));
+        self.session.is_some() && (leaves || self.may_come_back())
+    }
+
     /// Whether somebody may come back to it: not if the application has ended it, or its identity has.
-    pub(crate) fn may_come_back(&self) -> bool {
+    fn may_come_back(&self) -> bool {
         self.session.is_some() && self.closing.as_ref().is_none_or(|closing| !closing.reason.is_final())
     }
 }
@@ -209,7 +219,7 @@ impl Inner {
             parked: None,
             unproven: JoinSnapshots::default(),
             joined: Vec::new(),
-            is_claiming: false,
+            is_heard: false,
         }));
         if let Some(key) = key(cell.user.as_ref(), Some(name)) {
             self.sessions.lock().cells.insert(key, Arc::clone(cell));
@@ -255,9 +265,9 @@ impl Inner {
             }
         }
         let mut snapshots = std::mem::take(&mut state.snapshots);
-        let mut places = Vec::new();
+        let (mut places, mut is_heard) = (Vec::new(), false);
         if let Some(session) = &mut state.session {
-            places = std::mem::take(&mut session.joined);
+            (places, is_heard) = (std::mem::take(&mut session.joined), session.is_heard);
             snapshots.append(std::mem::take(&mut session.unproven));
             if let Some(parked) = session.parked.take() {
                 self.sessions.lock().parked.remove(&parked.place);
@@ -266,7 +276,7 @@ impl Inner {
         state.gone = true;
         state.closing = Some(Box::new(superseded()));
         let waker = self.quiet(&mut state);
-        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, waker }))
+        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, is_heard, waker }))
     }
 
     /// Whether a session is another node's, and may be taken from it.
@@ -296,26 +306,39 @@ impl Inner {
         Some(claimed)
     }
 
-    /// The claim of this node has come back on the tail: all others have heard it, or will before anything that comes later.
-    pub(crate) fn has_claimed(&self, key: &SessionKey, connection: &str) {
+    /// What this node has said of a session has come back: all others have heard it, or will before anything that comes later.
+    pub(crate) fn has_heard_itself(&self, key: &SessionKey, connection: &str) {
+        // Who says it has the log locked until its connection is there.
+        let _log = self.log.read();
         if let Some(cell) = self.session_cell(key, connection) {
-            cell.inner.lock().session.iter_mut().for_each(|session| session.is_claiming = false);
+            cell.inner.lock().session.iter_mut().for_each(|session| session.is_heard = true);
         }
     }
 
-    /// Another node has taken a session from this one: its transport here, if there is one still, is superseded.
-    pub(crate) fn hand_over(&self, key: &SessionKey, connection: &str) {
-        // Dropped when nothing is locked.
-        let _left: Left<'_>;
-        let mut log = self.log.write();
-        let Some(cell) = self.session_cell(key, connection) else { return };
-        let mut state = cell.inner.lock();
-        // Who claims it later has it.
-        if state.gone || state.session.as_ref().is_some_and(|session| session.is_claiming) {
-            return;
-        }
-        state.closing = Some(Box::new(superseded()));
-        _left = self.take_out(&mut log, &cell, &mut state);
+    /// Another node has a session that this one has, too: it has claimed the connection, or has opened one before it
+    /// heard of this one's. The transport here, if there is one still, is superseded; unless this node says so later.
+    /// `then` is done with the connection as it was, before anybody can come back.
+    pub(crate) fn hand_over(&self, key: &SessionKey, to: &str, then: impl FnOnce(Option<Here>)) {
+        let mut left = {
+            let mut log = self.log.write();
+            let cell = self.sessions.lock().cells.get(key).cloned();
+            let mut state = cell.as_ref().map(|cell| (cell, cell.inner.lock()));
+            let is_heard = |state: &CellState| state.session.as_ref().is_some_and(|session| session.is_heard);
+            let Some((cell, state)) = state.as_mut().filter(|(_, state)| !state.gone && is_heard(state)) else {
+                return then(None);
+            };
+            let here = here(&log, cell, state);
+            state.closing = Some(Box::new(superseded()));
+            let left = self.take_out(&mut log, cell, state);
+            if *cell.id == *to {
+                then(Some(here));
+            } else {
+                self.note(&cell.id, Note::Gone { resumable: false });
+                then(None);
+            }
+            left
+        };
+        left.waker.take().into_iter().for_each(Waker::wake);
     }
 
     fn session_cell(&self, key: &SessionKey, connection: &str) -> Option<Arc<Cell>> {

@@ -14,12 +14,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record};
-use crate::cell::Cell;
 use crate::id::EventId;
 use crate::inner::Inner;
 use crate::nodes::Nodes;
-use crate::nodes::signal::{Gone, Here, NodeId, Presence, Say, Signal};
-use crate::registry::info;
+use crate::nodes::signal::{Gone, NodeId, Presence, Say, Signal};
+use crate::registry::here;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
 /// About how many bytes of presence go into one record.
@@ -40,6 +39,15 @@ const MIN_BACKOFF: Duration = Duration::from_millis(50);
 
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
+/// What has become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// It has come, or is not as it was.
+    Changed,
+    /// It is gone. Its session may be taken up elsewhere, or not.
+    Gone { resumable: bool },
+}
+
 /// What is to be said.
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -51,22 +59,20 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct Waiting {
-    /// Connections that have changed. If one is gone: whether its session may be taken up elsewhere.
-    changed: HashMap<Arc<str>, bool>,
+    notes: HashMap<Arc<str>, Note>,
     says: VecDeque<Say>,
     /// Everything is to be told.
     all: bool,
 }
 
 impl Outbox {
-    /// A connection has come, changed, or gone, and in that case its session may be taken up elsewhere or not.
-    pub(crate) fn note(&self, connection: &Arc<str>, resumable: bool) {
+    pub(crate) fn note(&self, connection: &Arc<str>, note: Note) {
         let mut waiting = self.waiting.lock();
-        if waiting.changed.len() >= MAX_WAITING {
-            waiting.changed.clear();
+        if waiting.notes.len() >= MAX_WAITING {
+            waiting.notes.clear();
             waiting.all = true;
         }
-        waiting.changed.insert(Arc::clone(connection), resumable);
+        waiting.notes.insert(Arc::clone(connection), note);
         drop(waiting);
         self.news.notify_one();
     }
@@ -98,7 +104,8 @@ impl Outbox {
         let mut waiting = self.waiting.lock();
         let all = waiting.all && may_tell_all;
         if all {
-            waiting.changed.clear();
+            // Who is here is told; who is gone by whom it is not told of any more, but for what can be taken up elsewhere.
+            waiting.notes.retain(|_, note| *note == Note::Gone { resumable: true });
         }
         let taken = std::mem::take(&mut *waiting);
         waiting.all = taken.all && !all;
@@ -109,8 +116,8 @@ impl Outbox {
     fn put_back(&self, unsaid: Waiting) {
         let mut waiting = self.waiting.lock();
         waiting.all |= unsaid.all;
-        for (connection, resumable) in unsaid.changed {
-            waiting.changed.entry(connection).or_insert(resumable);
+        for (connection, note) in unsaid.notes {
+            waiting.notes.entry(connection).or_insert(note);
         }
         unsaid.says.into_iter().rev().for_each(|say| waiting.says.push_front(say));
     }
@@ -156,33 +163,32 @@ struct Announcer {
 impl Announcer {
     /// Says all that waits.
     async fn tell(&mut self, nodes: &Nodes, hub: &Weak<Inner>) -> Result<(), BackplaneError> {
-        let Waiting { changed, says, all } = nodes.outbox.take(Instant::now() >= self.next_round);
+        let Waiting { notes, says, all } = nodes.outbox.take(Instant::now() >= self.next_round);
         if !says.is_empty() {
-            let unsaid = Waiting { changed, says, all };
+            let unsaid = Waiting { notes, says, all };
             if let Err(error) = self.append(nodes.id, unsaid.says.iter().cloned().collect()).await {
                 nodes.outbox.put_back(unsaid);
                 return Err(error);
             }
-            return self.tell_presence(nodes, hub, unsaid.changed, all).await;
+            return self.tell_presence(nodes, hub, unsaid.notes, all).await;
         }
-        self.tell_presence(nodes, hub, changed, all).await
+        self.tell_presence(nodes, hub, notes, all).await
     }
 
     async fn tell_presence(
         &mut self,
         nodes: &Nodes,
         hub: &Weak<Inner>,
-        changed: HashMap<Arc<str>, bool>,
+        notes: HashMap<Arc<str>, Note>,
         all: bool,
     ) -> Result<(), BackplaneError> {
-        let mut rest: Vec<(Arc<str>, bool)> = if all {
+        let mut rest: Vec<(Arc<str>, Note)> = notes.into_iter().collect();
+        if all {
             self.round += 1;
             self.next_round = Instant::now() + BETWEEN_ROUNDS;
-            let hub = hub.upgrade();
-            hub.iter().flat_map(|hub| hub.cells()).map(|cell| (Arc::clone(&cell.id), false)).collect()
-        } else {
-            changed.into_iter().collect()
-        };
+            let cells = hub.upgrade().map(|hub| hub.cells()).unwrap_or_default();
+            rest.extend(cells.iter().map(|cell| (Arc::clone(&cell.id), Note::Changed)));
+        }
         while all || !rest.is_empty() {
             let mut presence = Presence { round: self.round, here: Vec::new(), gone: Vec::new(), is_all: false };
             let told = {
@@ -192,8 +198,8 @@ impl Announcer {
             presence.is_all = all && rest.is_empty();
             let is_last = rest.is_empty();
             if let Err(error) = self.append(nodes.id, vec![Say::Presence(presence)]).await {
-                let changed = if all { HashMap::new() } else { told.into_iter().chain(rest).collect() };
-                nodes.outbox.put_back(Waiting { changed, says: VecDeque::new(), all });
+                let notes = told.into_iter().chain(rest).collect();
+                nodes.outbox.put_back(Waiting { notes, says: VecDeque::new(), all });
                 return Err(error);
             }
             if is_last {
@@ -218,32 +224,26 @@ impl Inner {
     }
 
     /// Fills one record with what has become of connections, and takes these from the rest.
-    fn fill(&self, presence: &mut Presence, rest: &mut Vec<(Arc<str>, bool)>) -> Vec<(Arc<str>, bool)> {
+    fn fill(&self, presence: &mut Presence, rest: &mut Vec<(Arc<str>, Note)>) -> Vec<(Arc<str>, Note)> {
         let (mut size, mut told) = (0, Vec::new());
         while size < CHUNK_BYTES
-            && let Some((id, resumable)) = rest.pop()
+            && let Some((id, note)) = rest.pop()
         {
-            match self.cell(&id) {
-                Some(cell) => {
-                    let here = self.here(&cell);
+            match (self.cell(&id), note) {
+                (Some(cell), _) => {
+                    let here = here(&self.log.read(), &cell, &cell.inner.lock());
                     size += here.size();
                     presence.here.push(here);
                 }
-                None => {
+                (None, Note::Gone { resumable }) => {
                     size += id.len() + 2;
                     presence.gone.push(Gone { connection: id.to_string(), resumable });
                 }
+                // That it is gone is in a note that comes, or it is another node's now.
+                (None, Note::Changed) => {}
             }
-            told.push((id, resumable));
+            told.push((id, note));
         }
         told
-    }
-
-    /// A connection as other nodes are to know it.
-    fn here(&self, cell: &Cell) -> Here {
-        let log = self.log.read();
-        let state = cell.inner.lock();
-        let info = info(&log, cell, &state);
-        Here { connection: info.id, user: info.user, groups: info.groups, session: state.session_form() }
     }
 }

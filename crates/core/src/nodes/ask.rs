@@ -15,6 +15,9 @@ use crate::topic::Topic;
 /// How long an answer is waited for: some round trips on a bad day. Who has crashed does not answer at all.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a node is waited for that need not know anything, but may: about what it takes to be heard of.
+const MAX_BEHIND: Duration = Duration::from_millis(500);
+
 /// How many questions may be open at a time. Each is a call of the application that waits.
 const MAX_ASKS: usize = 65_536;
 
@@ -72,13 +75,36 @@ impl<T> Drop for Ask<'_, T> {
     }
 }
 
+/// What is answered to a question of this node.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Of(NodeId, Answer),
+    /// This node has heard itself say that streams are to end, and these others are known to have had any.
+    Ended {
+        here: usize,
+        having: HashSet<NodeId>,
+    },
+}
+
 impl Inner {
     /// Has the node that has a connection change its groups. None if nobody says in time that it was done.
     pub(crate) async fn ask_to_change_group(&self, nodes: &Nodes, change: GroupChange) -> Option<Answer> {
+        // A connection that was opened a moment ago may not be known here yet: each node is asked.
+        let mut silent =
+            if change.at.is_none() { nodes.directory.lock().nodes_with(&Topic::All) } else { HashSet::new() };
+        silent.insert(change.at.unwrap_or(nodes.id));
         let mut ask = nodes.asks.open()?;
         self.say(nodes, vec![Say::Group(GroupChange { ask: ask.number, ..change })]).await.ok()?;
-        let (_, answer) = self.in_time(ANSWER_TIMEOUT, ask.answer()).await??;
-        Some(answer)
+        let answer = async {
+            loop {
+                let Reply::Of(node, answer) = ask.answer().await? else { continue };
+                silent.remove(&node);
+                if answer != Answer::UnknownConnection || silent.is_empty() {
+                    return Some(answer);
+                }
+            }
+        };
+        self.in_time(ANSWER_TIMEOUT, answer).await?
     }
 
     /// Redeems a ticket before anybody else on any node; the identity, unless somebody was before. None if the log does not
@@ -97,35 +123,41 @@ impl Inner {
         reason: &str,
         first: Option<Say>,
     ) -> Result<usize, NodesError> {
-        let others = nodes.directory.lock().nodes_with(topic);
         let Some(mut ask) = nodes.asks.open() else { return Err(NodesError(NodesErrorKind::Unavailable)) };
-        let of = others.iter().copied().collect();
-        let end = End { ask: ask.number, of, topic: topic.into(), reason: reason.into() };
-        let says = first.into_iter().chain([Say::End(end)]).collect();
-        let mut silent: HashSet<NodeId> = others;
-        let mut ended = 0;
-        if self.is_tailing() {
-            silent.insert(nodes.id);
-        } else {
-            // This node hears nothing, not even itself.
+        let end = End { ask: ask.number, topic: topic.into(), reason: reason.into() };
+        let mut having = None;
+        let (mut ended, mut silent) = (0, nodes.directory.lock().nodes_with(&Topic::All));
+        if !self.is_tailing() {
+            // It hears nothing, not even itself.
             ended = self.end_here(topic, reason);
+            having = Some(nodes.directory.lock().nodes_with(topic));
         }
-        if self.say(nodes, says).await.is_err() {
+        if self.say(nodes, first.into_iter().chain([Say::End(end)]).collect()).await.is_err() {
             self.end_here(topic, reason);
             return Err(NodesError(NodesErrorKind::Unavailable));
         }
-        let all = async {
-            while !silent.is_empty() {
-                let Some((node, answer)) = ask.answer().await else { return };
-                silent.remove(&node);
-                if let Answer::Ended(streams) = answer {
-                    ended += usize::try_from(streams).unwrap_or(usize::MAX);
+        let mut answers = async |needs: fn(&HashSet<NodeId>, &HashSet<NodeId>) -> bool| {
+            while having.as_ref().is_none_or(|having| needs(&silent, having)) {
+                match ask.answer().await {
+                    Some(Reply::Of(node, Answer::Ended(streams))) => {
+                        silent.remove(&node);
+                        ended += usize::try_from(streams).unwrap_or(usize::MAX);
+                    }
+                    Some(Reply::Ended { here, having: others }) => {
+                        ended += here;
+                        having = Some(others);
+                    }
+                    Some(Reply::Of(..)) => {}
+                    None => return,
                 }
             }
         };
-        match self.in_time(ANSWER_TIMEOUT, all).await {
-            Some(()) => Ok(ended),
-            None => Err(NodesError(NodesErrorKind::Silent)),
-        }
+        // Any may have one that this node has not heard of. One that has crashed is not waited for, unless it had one.
+        let all = self.in_time(MAX_BEHIND, answers(|silent, _| !silent.is_empty())).await;
+        let all = match all {
+            None => self.in_time(ANSWER_TIMEOUT, answers(|silent, having| !silent.is_disjoint(having))).await,
+            all => all,
+        };
+        all.map(|()| ended).ok_or(NodesError(NodesErrorKind::Silent))
     }
 }

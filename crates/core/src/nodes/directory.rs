@@ -41,6 +41,8 @@ struct Node {
 struct Elsewhere {
     node: NodeId,
     round: u64,
+    /// Its node has taken it from another one.
+    is_claimed: bool,
     user: Option<Arc<str>>,
     groups: Box<[Arc<str>]>,
     session: Option<Box<RemoteSession>>,
@@ -84,6 +86,8 @@ impl Directory {
         for node in self.nodes.values_mut() {
             (node.asked_ms, node.is_known) = (Some(now_ms), false);
         }
+        // Claims may have been missed.
+        self.connections.values_mut().for_each(|elsewhere| elsewhere.is_claimed = false);
     }
 
     /// Whether a node is to be asked for everything it has: because it is new, or was asked and has not told.
@@ -136,6 +140,11 @@ impl Directory {
     }
 
     fn put(&mut self, node: NodeId, round: u64, here: Here) {
+        let before = self.connections.get(&*here.connection);
+        let is_claimed = before.is_some_and(|before| before.is_claimed);
+        if is_claimed && before.is_some_and(|before| before.node != node) {
+            return;
+        }
         self.take(&here.connection);
         let id: Arc<str> = here.connection.into();
         let user: Option<Arc<str>> = here.user.map(|user| self.user_name(user));
@@ -155,7 +164,7 @@ impl Directory {
             self.orphans.remove(&key);
             self.sessions.insert(key, Arc::clone(&id));
         }
-        self.connections.insert(id, Elsewhere { node, round, user, groups, session });
+        self.connections.insert(id, Elsewhere { node, round, is_claimed, user, groups, session });
     }
 
     /// One copy of a name for all who bear it.
@@ -216,14 +225,25 @@ impl Directory {
         }
     }
 
-    /// The sessions of a topic are over.
-    pub(crate) fn end_orphans(&mut self, topic: &Topic) {
+    /// The sessions of a topic are over: nobody comes back to what the application has ended.
+    pub(crate) fn end_sessions(&mut self, topic: &Topic) {
         self.orphans.retain(|(user, _), orphan| match topic {
             Topic::All => false,
             Topic::User(ended) => user.as_ref() != Some(ended),
             Topic::Group(group) => !orphan.joined.iter().any(|joined| joined.group == *group),
             Topic::Connection(id) => orphan.id != *id,
         });
+        let ids: Vec<Arc<str>> = match topic {
+            Topic::All => self.sessions.values().cloned().collect(),
+            Topic::User(user) => self.users.get(user).cloned().unwrap_or_default(),
+            Topic::Group(group) => self.groups.get(group).into_iter().flatten().cloned().collect(),
+            Topic::Connection(id) => vec![Arc::clone(id)],
+        };
+        for id in ids {
+            let Some(elsewhere) = self.connections.get_mut(&id) else { continue };
+            let Some(session) = elsewhere.session.take() else { continue };
+            self.sessions.remove(&(elsewhere.user.clone(), session.name));
+        }
     }
 
     pub(crate) fn let_go_of_orphans(&mut self, now_ms: u64) {
@@ -249,11 +269,16 @@ impl Directory {
         elsewhere.session.as_ref().map(|session| &session.joined[..])
     }
 
-    /// Another node has a session now.
-    pub(crate) fn move_session(&mut self, key: &SessionKey, to: NodeId) {
+    /// A node has taken a session from another one, or from this one, which had it `here`. That is how a connection moves:
+    /// what its former node still says of it is out of date.
+    pub(crate) fn claimed_by(&mut self, node: NodeId, key: &SessionKey, here: Option<Here>) {
         self.orphans.remove(key);
+        if let Some(here) = here {
+            self.put(node, u64::MAX, here);
+        }
         if let Some(elsewhere) = self.sessions.get(key).and_then(|id| self.connections.get_mut(id)) {
-            elsewhere.node = to;
+            // It is in no round of that node yet.
+            (elsewhere.node, elsewhere.round, elsewhere.is_claimed) = (node, u64::MAX, true);
         }
     }
 
@@ -398,7 +423,8 @@ mod tests {
     fn a_connection_that_has_moved_is_not_its_former_nodes_to_take_away() {
         let ([one, other], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
         directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
-        directory.move_session(&(Some("alice".into()), "s".into()), other);
+        directory.claimed_by(other, &(Some("alice".into()), "s".into()), None);
+        directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
         directory.update(one, gone("a", false), 9, 9);
         assert_eq!(directory.node_of("a"), Some(other));
         directory.drop_node(one, 9, 9, false);

@@ -9,6 +9,8 @@ use crate::hooks::DisconnectReason;
 use crate::id::Position;
 use crate::inner::Inner;
 use crate::nodes::Nodes;
+use crate::nodes::announce::Note;
+use crate::nodes::ask::Reply;
 use crate::nodes::signal::{Answer, End, GroupChange, NodeId, Presence, Say, Signal};
 use crate::sync::Ordering;
 use crate::topic::Topic;
@@ -59,11 +61,15 @@ impl Inner {
             }
             Say::Leaving => {}
             Say::Presence(presence) if !is_own => self.hear_presence(nodes, from, presence),
-            Say::Presence(_) => {}
+            Say::Presence(presence) => {
+                for here in &presence.here {
+                    here.session_key().iter().for_each(|key| self.has_heard_itself(key, &here.connection));
+                }
+            }
             Say::Group(change) => self.hear_group(nodes, at, from, &change),
             Say::End(end) => self.hear_end(nodes, from, &end),
             Say::Revoke(user) => self.tickets.revoke(&user),
-            Say::Answer { to, ask, answer } if to == nodes.id => nodes.asks.answer(ask, (from, answer)),
+            Say::Answer { to, ask, answer } if to == nodes.id => nodes.asks.answer(ask, Reply::Of(from, answer)),
             Say::Answer { .. } => {}
             Say::Ticket(form) => self.hear_ticket(at, form),
             Say::Redeem { ask, ticket } => {
@@ -75,10 +81,9 @@ impl Inner {
             Say::Claim { user, session, connection } => {
                 let key = (user.map(Arc::from), Arc::from(session));
                 if is_own {
-                    self.has_claimed(&key, &connection);
+                    self.has_heard_itself(&key, &connection);
                 } else {
-                    nodes.directory.lock().move_session(&key, from);
-                    self.hand_over(&key, &connection);
+                    self.hand_over(&key, &connection, |here| nodes.directory.lock().claimed_by(from, &key, here));
                 }
             }
         }
@@ -88,9 +93,17 @@ impl Inner {
         // What this node has taken over is its own, whatever the other has not heard yet.
         presence.here.retain(|here| {
             let own = self.cell(&here.connection);
-            own.iter().for_each(|cell| nodes.outbox.note(&cell.id, false));
+            own.iter().for_each(|cell| nodes.outbox.note(&cell.id, Note::Changed));
             own.is_none()
         });
+        // A client that came back before the first node had said of its session: the second one's is the session now.
+        for here in &presence.here {
+            if let Some(key) = here.session_key()
+                && nodes.directory.lock().node_of(&here.connection).is_none()
+            {
+                self.hand_over(&key, &here.connection, |_| {});
+            }
+        }
         let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
         nodes.directory.lock().update(from, presence, until_ms, self.config.max_parked);
     }
@@ -106,23 +119,31 @@ impl Inner {
                 _ => Answer::TooManyGroups,
             },
         };
-        // Who does not have it keeps silent, but for who was thought to have it and knows of nobody else.
-        let is_elsewhere = || nodes.directory.lock().node_of(connection).is_some();
-        if done != Answer::UnknownConnection || *node == nodes.id && !is_elsewhere() {
+        // Who does not have it keeps silent where another one is known to.
+        let is_asked = || match node {
+            Some(node) => *node == nodes.id && nodes.directory.lock().node_of(connection).is_none(),
+            None => true,
+        };
+        if done != Answer::UnknownConnection || is_asked() {
             answer(nodes, from, *ask, done);
         }
     }
 
     fn hear_end(&self, nodes: &Nodes, from: NodeId, end: &End) {
-        let End { ask, of, topic, reason } = end;
-        // Streams that wait for their log were opened after what a node reads that has just started.
-        let has_begun = self.log.read().has_begun();
+        let End { ask, topic, reason } = end;
         let topic = Topic::from(topic);
-        nodes.directory.lock().end_orphans(&topic);
-        let ended = if has_begun || from == nodes.id { self.end_here(&topic, reason) } else { 0 };
-        if ended > 0 || from == nodes.id || of.contains(&nodes.id) {
-            answer(nodes, from, *ask, Answer::Ended(ended as u64));
+        let having = {
+            let mut directory = nodes.directory.lock();
+            directory.end_sessions(&topic);
+            directory.nodes_with(&topic)
+        };
+        if from == nodes.id {
+            let here = self.end_here(&topic, reason);
+            return nodes.asks.answer(*ask, Reply::Ended { here, having });
         }
+        // Streams that wait for their log were opened after what a node reads that has just started.
+        let ended = if self.log.read().has_begun() { self.end_here(&topic, reason) } else { 0 };
+        answer(nodes, from, *ask, Answer::Ended(ended as u64));
     }
 
     /// Ends the streams of a topic on this node, and returns how many those are.
@@ -136,7 +157,7 @@ impl Inner {
 /// Tells who asked.
 fn answer(nodes: &Nodes, to: NodeId, ask: u64, answer: Answer) {
     if to == nodes.id {
-        nodes.asks.answer(ask, (to, answer));
+        nodes.asks.answer(ask, Reply::Of(to, answer));
     } else {
         nodes.outbox.say(Say::Answer { to, ask, answer });
     }

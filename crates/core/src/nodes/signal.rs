@@ -4,12 +4,14 @@
 //! node that does not know what is said skips the record.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::millis;
 use crate::identity::Identity;
+use crate::session::SessionKey;
 use crate::topic::{MAX_NAME, Topic};
 
 /// Names a node for as long as it runs.
@@ -115,8 +117,8 @@ pub(crate) struct JoinedForm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GroupChange {
     pub(crate) ask: u64,
-    /// Who has the connection, as far as who asks knows.
-    pub(crate) at: NodeId,
+    /// Who has the connection, as far as who asks knows; each answers if it does not.
+    pub(crate) at: Option<NodeId>,
     pub(crate) connection: String,
     pub(crate) group: String,
     pub(crate) joins: Option<Joins>,
@@ -132,8 +134,6 @@ pub(crate) struct Joins {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct End {
     pub(crate) ask: u64,
-    /// Whose answer is waited for.
-    pub(crate) of: Vec<NodeId>,
     pub(crate) topic: TopicName,
     pub(crate) reason: String,
 }
@@ -216,6 +216,11 @@ impl Here {
         });
         let names = self.user.iter().chain(&self.groups).chain(session);
         names.chain([&self.connection]).all(|name| is_name(name))
+    }
+
+    pub(crate) fn session_key(&self) -> Option<SessionKey> {
+        let session = self.session.as_ref()?;
+        Some((self.user.as_deref().map(Arc::from), session.name.as_str().into()))
     }
 
     /// About how many bytes it takes.

@@ -27,6 +27,8 @@ struct Contents {
     entries: Vec<(EventId, Record)>,
     /// The newest record of each key.
     state: HashMap<Bytes, (EventId, Bytes)>,
+    /// What passed up to here is gone.
+    missing: Option<EventId>,
     /// How far the clock of the log is behind that of the hubs.
     behind_ms: u64,
 }
@@ -91,6 +93,25 @@ impl SharedLog {
         contents.start = newest;
     }
 
+    /// Appends what no hub has written.
+    pub(crate) fn append_bytes(&self, bytes: &'static [u8]) {
+        self.lock().append(Record::new(bytes));
+        self.changed();
+    }
+
+    /// How many entries there are.
+    pub(crate) fn entries(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Forgets all that passes.
+    pub(crate) fn forget_passing(&self) {
+        let mut contents = self.lock();
+        let newest = contents.head();
+        contents.entries.retain(|(_, record)| record.retention() == Retention::Lasting);
+        contents.missing = Some(newest);
+    }
+
     /// The newest entry that lasts.
     pub(crate) fn newest(&self) -> EventId {
         let contents = self.lock();
@@ -120,6 +141,7 @@ impl Contents {
             start: EventId::new(now_ms() - behind_ms, 0, name),
             entries: Vec::new(),
             state: HashMap::new(),
+            missing: None,
             behind_ms,
         }
     }
@@ -162,7 +184,12 @@ impl Contents {
                 }
             }
         }
-        Start { after, head, missed: asked.is_none(), state: kept.into_values().collect() }
+        Start {
+            after,
+            head,
+            missed: asked.is_none_or(|asked| self.missing.is_some_and(|gone| place(asked) < place(gone))),
+            state: kept.into_values().collect(),
+        }
     }
 
     fn next_after(&self, id: EventId) -> Option<(EventId, Record)> {
