@@ -47,7 +47,7 @@ impl Crowd {
         let last = watch::Sender::new(None);
         let mut readers = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
-            let stays = format!("the reader that stays on node {number}");
+            let stays = format!("the reader on node {number}");
             readers.push(Reader::start(stays, vec![node.clone()], false, &last).await);
             let mut all = nodes.clone();
             all.rotate_left(number);

@@ -14,7 +14,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Node, Reading};
+use super::{LONG, Node, Reading};
 use crate::wait::{PATIENCE, within};
 
 /// How many chunks one who hops reads before the next hop.
@@ -78,6 +78,21 @@ impl Reader {
 
     pub(super) async fn done(self) -> Reading {
         self.task.await.expect("a reader does not fail")
+    }
+}
+
+impl Reading {
+    /// What a client reads on a node that comes back with this id, up to the event with this text.
+    ///
+    /// # Panics
+    /// If that does not come in time.
+    pub async fn of(node: Arc<dyn Node>, last_id: EventId, text: &str) -> Self {
+        let last_id = last_id.to_string();
+        let stream = node.stream(Some(&last_id)).await.expect("the node is there");
+        let reading = Self { reader: "the reader that came back".to_owned(), items: Vec::new() };
+        let reads = Reads { nodes: vec![node], hops: false, stream, last_id: Some(last_id), reading };
+        let last = watch::Sender::new(Some(text.to_owned()));
+        within(LONG, &format!("{text} to be read again"), reads.read_all(last.subscribe())).await
     }
 }
 

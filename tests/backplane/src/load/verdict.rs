@@ -81,6 +81,20 @@ impl Verdict {
         }
     }
 
+    /// How many events may have been taken, for all that their publishers know.
+    pub fn uncertain(&self) -> usize {
+        self.sent.iter().filter(|sent| sent.outcome == Outcome::Uncertain).count()
+    }
+
+    /// What one of the readers read.
+    ///
+    /// # Panics
+    /// If there is no such reader.
+    pub fn reading(&self, reader: &str) -> &Reading {
+        let reading = self.readings.iter().find(|reading| reading.reader == reader);
+        reading.unwrap_or_else(|| panic!("nobody is {reader}"))
+    }
+
     /// What was taken, with its id.
     fn taken(&self) -> impl Iterator<Item = (&Sent, EventId)> {
         self.sent.iter().filter_map(|sent| match sent.outcome {
@@ -115,7 +129,8 @@ impl Reading {
         self.items.iter().filter(|item| gap(item)).map(|item| item.what.text()).collect()
     }
 
-    fn events(&self) -> impl Iterator<Item = (EventId, &str)> {
+    /// The events it got.
+    pub fn events(&self) -> impl Iterator<Item = (EventId, &str)> {
         self.items.iter().filter_map(|item| match &item.what {
             What::Event(id, text) => Some((*id, text.as_str())),
             What::Gap(_) => None,

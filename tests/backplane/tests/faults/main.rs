@@ -4,6 +4,7 @@
 //! node; where the log itself has lost something, readers are told a gap at that place, and nothing is missing silently.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod chance;
 mod memory;
 mod nodes;
 mod redis;

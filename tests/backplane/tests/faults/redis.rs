@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ssehub::{History, Hub};
 use ssehub_backplane_tests::{
-    load::Crowd,
+    load::{Crowd, Reading},
     proxy::Proxy,
     redis::RedisServer,
     wait::{PATIENCE, until, within},
@@ -14,18 +14,21 @@ use tokio::time::sleep;
 
 use crate::nodes::{everything, hub, is_ready, nodes};
 
-/// The promise is two seconds, from when Redis answers again until a reader has an event that was sent since. On a
+/// The promise is two seconds, from when Redis answers again until each reader has an event that was sent since. On a
 /// machine that does much else at once it may take as long again.
 const HEARS_AGAIN: Duration = Duration::from_secs(4);
 
+/// An outage that is so long that each wait between two tries is as long as it gets.
+const LONG: Duration = Duration::from_secs(6);
+
 /// Nodes on one Redis, each by a link of its own.
-struct Cluster {
-    links: Vec<Proxy>,
-    hubs: Vec<Hub>,
+pub(crate) struct Cluster {
+    pub(crate) links: Vec<Proxy>,
+    pub(crate) hubs: Vec<Hub>,
 }
 
 impl Cluster {
-    async fn of(server: &RedisServer, count: usize, history: History) -> Self {
+    pub(crate) async fn of(server: &RedisServer, count: usize, history: History) -> Self {
         let links: Vec<_> = (0..count).map(|_| Proxy::to(server.address())).collect();
         let mut hubs = Vec::new();
         for link in &links {
@@ -154,6 +157,47 @@ async fn a_link_that_stalls_is_noticed_and_loses_nothing() {
     let back = Instant::now();
     crowd.publish(100).await;
     let verdict = crowd.disperse().await;
+    assert!(verdict.uncertain() > 0, "what the link swallowed may have been taken");
+    verdict.is_perfect();
+    verdict.heard_again(back, HEARS_AGAIN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_long_redis_was_down_it_is_heard_again_soon() {
+    let mut server = RedisServer::start();
+    let cluster = Cluster::of(&server, 3, everything()).await;
+    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    crowd.publish(50).await;
+    server.kill();
+    let away = Instant::now();
+    crowd.fail().await;
+    sleep(LONG.saturating_sub(away.elapsed())).await;
+    server.restart();
+    let back = Instant::now();
+    crowd.publish(50).await;
+    let verdict = crowd.disperse().await;
+    verdict.is_perfect();
+    verdict.heard_again(back, HEARS_AGAIN);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_long_the_links_stalled_redis_is_heard_again_soon() {
+    let server = RedisServer::start();
+    let cluster = Cluster::of(&server, 3, everything()).await;
+    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    crowd.publish(50).await;
+    for link in &cluster.links {
+        link.stall();
+    }
+    let away = Instant::now();
+    crowd.fail().await;
+    sleep(LONG.saturating_sub(away.elapsed())).await;
+    for link in &cluster.links {
+        link.heal();
+    }
+    let back = Instant::now();
+    crowd.publish(50).await;
+    let verdict = crowd.disperse().await;
     verdict.is_perfect();
     verdict.heard_again(back, HEARS_AGAIN);
 }
@@ -218,12 +262,8 @@ async fn a_node_that_is_outrun_while_its_link_stalls_is_told_a_gap() {
     crowd.publish(50).await;
     let verdict = crowd.disperse().await;
     verdict.is_honest(healed);
-    let gaps = |reader: &str| {
-        let reading = verdict.readings.iter().find(|reading| reading.reader.ends_with(reader));
-        reading.expect("there is such a reader").gaps().len()
-    };
-    assert_eq!(gaps("stays on node 0"), 1, "it has missed something once");
-    assert_eq!(gaps("stays on node 1"), 0, "it has missed nothing");
+    assert_eq!(verdict.reading("the reader on node 0").gaps().len(), 1, "it has missed something once");
+    assert_eq!(verdict.reading("the reader on node 1").gaps().len(), 0, "it has missed nothing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,4 +293,21 @@ async fn a_node_that_starts_while_redis_is_away_says_so_in_time() {
     let connecting = RedisBackplane::builder(server.url()).hub("faults").connect();
     let error = within(Duration::from_secs(8), "a clear error", connecting).await;
     println!("{}", error.expect_err("nobody is there"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_starts_in_mid_load_has_everything_that_is_retained() {
+    let server = RedisServer::start();
+    let cluster = Cluster::of(&server, 2, everything()).await;
+    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    crowd.publish(200).await;
+    let late = Cluster::of(&server, 1, everything()).await;
+    crowd.publish(200).await;
+    let verdict = crowd.disperse().await;
+    verdict.is_perfect();
+    let events: Vec<_> = verdict.readings[0].events().collect();
+    let ((first, _), (_, last)) = (events[0], events[events.len() - 1]);
+    let again = Reading::of(nodes(&late.hubs).remove(0), first, last).await;
+    assert_eq!(again.gaps(), [""; 0]);
+    assert!(again.events().eq(events.into_iter().skip(1)), "it has the same events in the same order");
 }
