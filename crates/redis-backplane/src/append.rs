@@ -38,7 +38,7 @@ pub(crate) async fn append(link: &Link, log: &Log, records: &[&Record]) -> Resul
         Ok(place.in_log(name))
     });
     let ids = ids.collect::<Result<Vec<_>, Failure>>()?;
-    ids.last().inspect(|&&newest| log.sees(newest));
+    ids.last().inspect(|&&newest| log.takes(newest));
     Ok(ids)
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError};
 use ssehub::{BackplaneError, BackplaneErrorKind};
 
+use crate::script::FORMAT;
+
 /// The codes of answers by which Redis refuses a command before it runs.
 const REFUSALS: [&str; 17] = [
     "ASK",
@@ -101,7 +103,7 @@ pub(crate) enum Failure {
     Redis(#[source] RedisError),
     #[error("{0}")]
     Unsupported(String),
-    #[error("the log in redis has format {0}, written by another version of ssehub; this one knows format 1")]
+    #[error("the log in redis has format {0}, of another version of ssehub; this one knows format {FORMAT}")]
     Format(String),
     #[error("redis gave an answer that makes no sense: {0}")]
     Answer(&'static str),

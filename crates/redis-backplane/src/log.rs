@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::Cmd;
-use ssehub::{EventId, History};
+use redis::{Cmd, cmd};
+use ssehub::{Bytes, EventId, History};
 
 use crate::keys::Keys;
 use crate::place::Place;
@@ -26,6 +26,8 @@ pub(crate) struct Log {
     bounds: Mutex<Bounds>,
     /// The newest entry that was seen on the tail or appended from here, or where the tail began; none before that.
     known: Mutex<Option<EventId>>,
+    /// The last entry that was seen on the tail.
+    seen: Mutex<Option<(EventId, Bytes)>>,
     skipped: AtomicU64,
 }
 
@@ -55,6 +57,7 @@ impl Log {
             keys,
             bounds: Mutex::new(Bounds::of(&History::default())),
             known: Mutex::default(),
+            seen: Mutex::default(),
             skipped: AtomicU64::new(0),
         }
     }
@@ -72,6 +75,13 @@ impl Log {
         }
     }
 
+    /// Asks what the log is called now, and for the last id that it has given.
+    pub(crate) fn ask_last(&self) -> Cmd {
+        let mut ask = cmd("HMGET");
+        ask.arg(&self.keys.meta).arg("name").arg("last");
+        ask
+    }
+
     /// The newest entry known.
     pub(crate) fn known(&self) -> Option<EventId> {
         *self.known.lock()
@@ -85,14 +95,26 @@ impl Log {
         }
     }
 
-    /// This entry was seen, or was taken.
-    pub(crate) fn sees(&self, id: EventId) {
+    /// An entry was taken.
+    pub(crate) fn takes(&self, id: EventId) {
         if let Some(known) = &mut *self.known.lock()
             && known.log() == id.log()
             && Place::from(*known) < Place::from(id)
         {
             *known = id;
         }
+    }
+
+    /// An entry was seen on the tail.
+    pub(crate) fn sees(&self, id: EventId, record: &Bytes) {
+        self.takes(id);
+        *self.seen.lock() = Some((id, record.clone()));
+    }
+
+    /// The record with this id, if it was the last one seen.
+    pub(crate) fn record_of(&self, id: EventId) -> Option<Bytes> {
+        let seen = self.seen.lock();
+        seen.as_ref().filter(|(seen, _)| *seen == id).map(|(_, record)| record.clone())
     }
 
     /// An entry was passed over that is not of a hub's making.

@@ -80,11 +80,15 @@ impl Nodes {
     async fn greet(&self, address: &Address) -> Result<Connection, Failure> {
         let connection = Connection::open(address, self.tls.as_ref(), &self.settings, self.patience).await?;
         let mut greeting = Pipeline::new();
-        greeting.cmd("HELLO").cmd("EXISTS").arg(&self.key);
+        greeting.cmd("HELLO").cmd("HGET").arg(&self.key).arg("format");
         greeting.add_command(script::APPEND.load()).add_command(script::START.load());
         let mut answers = connection.link().request_all(&greeting).await?.into_iter().map(Value::extract_error);
         let hello = Hello::from(answers.next().ok_or(Failure::Answer("a greeting without an answer"))??)?;
         hello.check(address)?;
+        let format = answers.next().ok_or(Failure::Answer("a greeting without a format"))??;
+        if !["", script::FORMAT].contains(&text(&format)) {
+            return Err(Failure::Format(text(&format).to_owned()));
+        }
         answers.try_for_each(|answer| answer.map(drop))?;
         self.remember(address, hello.mode == "cluster", &connection).await;
         Ok(connection)

@@ -11,6 +11,9 @@ use crate::connection::Link;
 use crate::error::Failure;
 use crate::keys::Keys;
 
+/// The format of a log: what the scripts write. `log.lua` has it too.
+pub(crate) const FORMAT: &str = "1";
+
 /// Appends records.
 pub(crate) static APPEND: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("log.lua"), include_str!("append.lua"))));

@@ -1,17 +1,20 @@
 -- Says where a tail starts; and finds out whether the log here is still the one that the caller knows.
 --
 -- ARGV: what to name the log if it is a new one; the log the caller follows and the last id it saw there, both empty if
--- none; the newest id it knows to be taken, and the log of that, or both empty; the bounds.
+-- none; the record of that id, empty if it does not have it any more; the log and the id of the newest entry that it knows
+-- to be taken, or both empty; the bounds.
 --
--- Returns `ok`, the name of the log, the id to start behind, the newest id there is, whether passing records are missed
--- (1 or 0), and up to which id they may be; or `format`, where that is not this one.
+-- Returns `ok`, the name of the log, the id to start behind, the newest id there is to read, whether passing records are
+-- missed (1 or 0), up to which id they may be, and the last id that was given; or `format`, where that is not this one.
 
--- Whether this entry, which the log had once, can have been lost only to retention.
-local function has(id)
+-- Whether this entry, which the log had once, can have been lost only to retention. Two servers that were both written to
+-- while they could not see each other may have the same id for different records.
+local function has(id, record)
   if newer(id, last) then return false end
   if not newer(id, lasting.trimmed) or not newer(id, passing.trimmed) then return true end
   for _, stream in ipairs({ lasting, passing }) do
-    if redis.call('XRANGE', stream.key, id, id)[1] then return true end
+    local entry = redis.call('XRANGE', stream.key, id, id)[1]
+    if entry then return record == '' or record == field(entry, 'b') end
   end
   return false
 end
@@ -50,13 +53,13 @@ if not name then
   begin(ARGV[1])
 else
   mend()
-  local asked = ARGV[2] == name and not has(ARGV[3])
-  local known = ARGV[4] == name and not has(ARGV[5])
+  local lacks_asked = ARGV[2] == name and not has(ARGV[3], ARGV[4])
+  local lacks_known = ARGV[5] == name and not has(ARGV[6], '')
   -- Entries that somebody has seen are gone: what goes on from here is another log, with what there is of this one.
-  if asked or known then name = ARGV[1] end
+  if lacks_asked or lacks_known then name = ARGV[1] end
 end
-trim(lasting, bounds(6))
-trim(passing, bounds(9))
+trim(lasting, bounds(7))
+trim(passing, bounds(10))
 save()
 
 local after, missed = lasting.trimmed, true
@@ -65,4 +68,4 @@ if ARGV[2] == name and not newer(lasting.trimmed, ARGV[3]) then
   missed = newer(passing.trimmed, after)
 end
 local head = head_of(passing, head_of(lasting, after))
-return { 'ok', name, after, head, missed and 1 or 0, passing.trimmed }
+return { 'ok', name, after, head, missed and 1 or 0, passing.trimmed, last }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
-use redis::{Pipeline, from_redis_value};
+use redis::{Pipeline, Value, from_redis_value};
 use ssehub::{BackplaneError, BackplaneErrorKind, Bytes, EventId, LogName, Start, Tailed};
 
 use crate::append::add_known;
@@ -69,6 +69,7 @@ impl Tail {
         let answer = script::START.run(connection.link(), &log.keys, |call| {
             call.arg(name.as_str());
             add_known(call, asked);
+            call.arg(asked.and_then(|asked| log.record_of(asked)).as_deref().unwrap_or_default());
             add_known(call, known);
             log.add_bounds_to(call);
         });
@@ -81,8 +82,8 @@ impl Tail {
         }
         let name: LogName = next()?.parse().map_err(|_| Failure::Answer("a log with no name"))?;
         let place = |text: String| text.parse::<Place>().map_err(|_| Failure::Answer("a place that is none"));
-        let (seen, head) = (place(next()?)?, place(next()?)?);
-        let (missed, missed_until) = (next()? == "1", place(next()?)?);
+        let (seen, mut head) = (place(next()?)?, place(next()?)?);
+        let (missed, missed_until, last) = (next()? == "1", place(next()?)?, place(next()?)?);
 
         let after = seen.in_log(name);
         log.starts(after);
@@ -96,14 +97,20 @@ impl Tail {
                 tail.read().await?;
             }
             state = state::read(tail.connection.link(), &tail.log.keys, after).await?;
+            // What was superseded meanwhile is not in it: who has come to the head has seen by what.
+            let last_now = tail.last().await?;
+            if last_now > last {
+                head = last_now;
+            }
         }
         Ok((tail, Start { after, head: head.in_log(name), missed, state }))
     }
 
     async fn next(&mut self) -> Result<Tailed, Failure> {
         loop {
-            if let Some((id, bytes)) = self.entries.pop_front() {
-                return Ok(Tailed::Entry(id, bytes));
+            if let Some((id, record)) = self.entries.pop_front() {
+                self.log.sees(id, &record);
+                return Ok(Tailed::Entry(id, record));
             }
             self.read().await?;
         }
@@ -113,28 +120,36 @@ impl Tail {
     async fn read(&mut self) -> Result<(), Failure> {
         let link = self.connection.link();
         let keys = &self.log.keys;
+        let known = self.log.known().filter(|known| known.log() == self.name).map_or(self.seen, Place::from);
         let mut ask = Pipeline::new();
         ask.cmd("XREAD").arg("COUNT").arg(self.count).arg("BLOCK").arg(link.block_ms());
         ask.arg("STREAMS").arg(&keys.lasting).arg(&keys.passing);
         // What is missed of the passing ones is not read although some of it may be left.
         ask.arg(self.read.to_string()).arg(self.read.max(self.missed_until).to_string());
-        ask.cmd("HMGET").arg(&keys.meta).arg("name").arg("last");
+        ask.add_command(self.log.ask_last());
         let mut answers = link.request_all(&ask).await?.into_iter();
         let mut next =
             || answers.next().ok_or(Failure::Answer("less than was asked for"))?.extract_error().map_err(Failure::from);
         let read = Read::new(next()?, self.count)?;
-        let (name, last): (Option<String>, Option<String>) =
-            from_redis_value(next()?).map_err(|_| Failure::Answer("HMGET is a list"))?;
-
-        let last = last.and_then(|last| last.parse::<Place>().ok());
-        if name.as_deref() != Some(self.name.as_str()) || last.is_none_or(|last| last < self.seen) {
-            return Err(Failure::AnotherLog);
-        }
+        self.check(next()?, self.seen.max(known))?;
         self.adapt(&read);
         for (place, entry) in read.entries {
             self.take(place, entry)?;
         }
         Ok(())
+    }
+
+    /// The last id that the log has given.
+    async fn last(&self) -> Result<Place, Failure> {
+        self.check(self.connection.link().request(&self.log.ask_last()).await?, self.seen)
+    }
+
+    /// The last id that the log has given, by this answer, if it is this log and that is not before an entry it had.
+    fn check(&self, answer: Value, had: Place) -> Result<Place, Failure> {
+        let (name, last): (Option<String>, Option<String>) =
+            from_redis_value(answer).map_err(|_| Failure::Answer("HMGET is a list"))?;
+        let last = last.and_then(|last| last.parse().ok()).filter(|last| *last >= had);
+        last.filter(|_| name.as_deref() == Some(self.name.as_str())).ok_or(Failure::AnotherLog)
     }
 
     /// Asks for more next time if there may be more, and for less if this was much.
@@ -155,9 +170,7 @@ impl Tail {
             return Err(Failure::Missing);
         }
         self.seen = place;
-        let id = place.in_log(self.name);
-        self.log.sees(id);
-        self.entries.push_back((id, entry.record));
+        self.entries.push_back((place.in_log(self.name), entry.record));
         Ok(())
     }
 }

@@ -21,6 +21,9 @@ const MIN_RATE: u64 = 1 << 20;
 /// After how long without traffic the kernel asks whether the other side is there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// For how long the kernel is looked at before a server is given up.
+const LAST_LOOK: Duration = Duration::from_millis(20);
+
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -98,13 +101,17 @@ impl Pulse {
 
     /// Comes back when the server owes an answer and has given no sign of life for this long; longer if it has much to read.
     pub(crate) async fn silence(&self, patience: Duration) {
+        let mut is_late = false;
         loop {
             let reading = self.waiting_bytes.load(Ordering::Relaxed) as u64 * 1000 / MIN_RATE;
             let limit = self.alive_ms.load(Ordering::Relaxed) + reading + patience.as_millis() as u64;
-            match limit.checked_sub(self.now_ms()) {
-                None | Some(0) => return,
-                Some(left) => tokio::time::sleep(Duration::from_millis(left)).await,
+            let left = limit.saturating_sub(self.now_ms());
+            if left == 0 && is_late {
+                return;
             }
+            // If it was this process that did not run, what has come meanwhile is read first.
+            is_late = left == 0;
+            tokio::time::sleep(Duration::from_millis(left).max(LAST_LOOK)).await;
         }
     }
 

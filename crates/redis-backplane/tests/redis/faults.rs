@@ -125,6 +125,40 @@ async fn a_replica_that_lacks_the_last_entries_is_another_log_with_what_it_has()
 }
 
 #[tokio::test]
+async fn an_id_that_another_server_has_given_to_another_record_is_not_taken_for_the_same() {
+    let mut server = RedisServer::start();
+    let backplane = backplane(&server).await;
+    let first = append(&backplane, "first").await;
+    let mut tail = Follower::follow(&backplane, None).await.unwrap();
+    assert_eq!(tail.until_head().await, ["first"]);
+    // The server that takes over has the same place in the log, and something else there.
+    let second = append(&backplane, "second").await;
+    assert_eq!(tail.texts(1).await, ["second"]);
+    let [before, place] = [first, second].map(|id| format!("{}-{}", id.ms(), id.seq()));
+    server.command::<usize>("XDEL", &["ssehub:{test}:log", &place]);
+    server.command::<()>("XSETID", &["ssehub:{test}:log", &before]);
+    server.command::<String>("XADD", &["ssehub:{test}:log", &place, "b", "else", "p", &before]);
+    server.restart();
+    let tail = Follower::follow_again(&backplane, Some(second)).await;
+    assert_ne!(tail.start.after.log(), second.log());
+}
+
+#[tokio::test]
+async fn a_log_of_another_format_is_left_alone() {
+    let server = RedisServer::start();
+    let backplane = backplane(&server).await;
+    append(&backplane, "first").await;
+    server.command::<usize>("HSET", &["ssehub:{test}:meta", "format", "2"]);
+    let error = backplane.append(Record::new("second")).await.unwrap_err();
+    assert_eq!(error.kind(), BackplaneErrorKind::Unavailable);
+    assert!(error.to_string().contains("format 2"), "{error}");
+    assert!(Follower::follow(&backplane, None).await.is_err());
+    let error = ssehub_redis::RedisBackplane::builder(server.url()).hub("test").connect().await.unwrap_err();
+    assert_eq!(error.kind(), ssehub_redis::RedisConnectErrorKind::Unsupported, "{error}");
+    assert_eq!(server.command::<usize>("XLEN", &["ssehub:{test}:log"]), 1);
+}
+
+#[tokio::test]
 async fn a_record_that_was_taken_and_lost_makes_another_log_though_nobody_has_read_it() {
     let mut server = RedisServer::options().setting("appendonly", "no").start();
     let backplane = backplane(&server).await;
@@ -259,8 +293,8 @@ async fn a_slow_link_carries_large_records() {
     let link = Proxy::to(server.address());
     let backplane = backplane_at(&server.url_by(link.address())).await;
     let begin = Follower::follow(&backplane, None).await.unwrap().start.after;
-    let large = vec![1; 4 << 20];
-    link.slow(Duration::from_millis(20));
+    let large = vec![1; 8 << 20];
+    link.slow(Duration::from_millis(10));
     backplane.append(Record::new(large.clone())).await.unwrap();
     let mut tail = Follower::follow(&backplane, Some(begin)).await.unwrap();
     assert!(tail.next().await.1 == large);
