@@ -18,7 +18,6 @@ use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Pending;
 use crate::nodes::announce::announce;
-use crate::nodes::ask::ANSWER_TIMEOUT;
 use crate::record::{Content, UserGroup};
 use crate::sync::Ordering;
 use crate::timer::Task;
@@ -169,14 +168,7 @@ impl Inner {
             Some(Content::Signal(signal)) => self.hear(id.position, signal),
             None => {}
         }
-        self.taken_in.send_replace(Some(id));
-    }
-
-    /// Waits until this node has taken in the record with this id; false if that takes too long.
-    pub(crate) async fn has_taken_in(&self, id: EventId) -> bool {
-        let mut taken_in = self.taken_in.subscribe();
-        let is_in = taken_in.wait_for(|newest| newest.is_some_and(|newest| newest == id || id.precedes(newest)));
-        self.in_time(ANSWER_TIMEOUT, is_in).await.is_some_and(|seen| seen.is_ok())
+        self.progress.reached(id);
     }
 
     /// What a future brings, if it does so in time.

@@ -11,6 +11,7 @@ use crate::id::Position;
 use crate::inner::Inner;
 use crate::log::Log;
 use crate::nodes::announce::Note;
+use crate::nodes::ask::ANSWER_TIMEOUT;
 use crate::nodes::signal::{Answer, GroupChange, Joins};
 use crate::record::UserGroup;
 use crate::registry::subscribe;
@@ -34,16 +35,16 @@ pub(crate) enum Change {
 }
 
 impl Inner {
-    /// Puts a connection into a group, or takes it out, on whichever node it is. One with a session is changed through the
-    /// log, so that each node knows what it would go on with.
+    /// Puts a connection into a group, or takes it out, on whichever node it is. Where there are several it is done at a place
+    /// of the log: what any of them has sent before or will send after is on the right side of that.
     pub(crate) async fn change_group(&self, connection: &str, group: &str, change: Change) -> Result<(), GroupError> {
         let Some(nodes) = &self.nodes else { return self.change_group_here(connection, group, change, None) };
-        let here = self.cell(connection).map(|cell| cell.inner.lock().session.is_some());
-        let at = match here {
-            Some(false) => return self.change_group_here(connection, group, change, None),
-            Some(true) => Some(nodes.id),
-            None => nodes.directory.lock().node_of(connection),
-        };
+        let is_here = self.cell(connection).is_some();
+        // A stream that waits for its log gets nothing yet that a place in that log could stand before.
+        if is_here && !self.log.read().has_begun() {
+            return self.change_group_here(connection, group, change, None);
+        }
+        let at = if is_here { Some(nodes.id) } else { nodes.directory.lock().node_of(connection) };
         group_topic(group)?;
         let joins = match change {
             Change::Join { snapshot } => Some(Joins { snapshot }),
@@ -122,7 +123,8 @@ impl Inner {
             return Ok(());
         };
         let id = backplane.append(Record::of_user_group(&change)).await.map_err(|_| UNAVAILABLE)?;
-        if self.has_taken_in(id).await { Ok(()) } else { Err(UNAVAILABLE) }
+        let is_done = self.in_time(ANSWER_TIMEOUT, self.progress.reach(id)).await;
+        if is_done == Some(true) { Ok(()) } else { Err(UNAVAILABLE) }
     }
 
     /// Puts all connections of a user into a group, or takes them out.

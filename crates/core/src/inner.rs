@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::backplane::Backplane;
 use crate::block::Blocks;
@@ -14,11 +14,12 @@ use crate::connects::{Connects, Rate};
 use crate::fanout::Shards;
 use crate::groups::UserGroups;
 use crate::hooks::HookRunner;
-use crate::id::{EventId, LogName};
+use crate::id::LogName;
 use crate::log::Log;
 use crate::nodes::Nodes;
 use crate::nodes::announce::Note;
 use crate::pace::Pace;
+use crate::progress::Progress;
 use crate::refusals::Counters;
 use crate::session::Sessions;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock};
@@ -54,8 +55,8 @@ pub(crate) struct Inner {
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     /// There if other nodes use the same backplane.
     pub(crate) nodes: Option<Arc<Nodes>>,
-    /// The newest record that came on the backplane's tail.
-    pub(crate) taken_in: watch::Sender<Option<EventId>>,
+    /// How far the backplane was followed.
+    pub(crate) progress: Progress,
     /// How many records of the backplane could not be read.
     pub(crate) skipped: AtomicU64,
     /// Whether the backplane is being followed.
@@ -98,7 +99,7 @@ impl Inner {
             refusals: Counters::default(),
             hooks,
             backplane,
-            taken_in: watch::Sender::default(),
+            progress: Progress::default(),
             skipped: AtomicU64::new(0),
             tailing: AtomicBool::new(false),
             closing: AtomicBool::new(false),

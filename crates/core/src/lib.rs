@@ -97,6 +97,7 @@ mod losses;
 mod members;
 mod nodes;
 mod pace;
+mod progress;
 mod read;
 mod record;
 mod refusals;

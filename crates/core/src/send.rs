@@ -9,6 +9,7 @@ use crate::fanout::Wakes;
 use crate::id::EventId;
 use crate::inner::Inner;
 use crate::log::{Pending, StateRefusal};
+use crate::nodes::ask::MAX_BEHIND;
 use crate::pace::TURN;
 use crate::timer::Task;
 use crate::topic::{Audience, MAX_AUDIENCE, MAX_NAME, Topic};
@@ -25,7 +26,12 @@ impl Inner {
         if let Some(key) = event.state_key() {
             self.log.read().admit(&audience, key, event.data.len())?;
         }
-        Ok(backplane.append(Record::of_event(&audience, &event)).await?)
+        let id = backplane.append(Record::of_event(&audience, &event)).await?;
+        // What the sender does next on this node, it does after its event. It is accepted whatever this node hears.
+        if self.is_tailing() {
+            self.in_time(MAX_BEHIND, self.progress.reach(id)).await;
+        }
+        Ok(id)
     }
 
     /// Waits before a commit while others have committed so much that one more each could outrun readers: they have all

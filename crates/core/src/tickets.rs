@@ -17,6 +17,7 @@ use crate::connect::ConnectRequest;
 use crate::id::Position;
 use crate::identity::{Identity, has_come};
 use crate::inner::Inner;
+use crate::nodes::ask::MAX_BEHIND;
 use crate::nodes::signal::{Say, TicketForm};
 use crate::revocations::Revocations;
 use crate::sync::Mutex;
@@ -29,9 +30,6 @@ pub const MAX_TICKETS: usize = 100_000;
 /// How many of them may be one user's: more than tabs that a browser restores at once, and too few for one login to
 /// leave none for others.
 pub const MAX_TICKETS_PER_USER: usize = 100;
-
-/// How long a node that does not know a ticket waits to hear of it from the one that issued it.
-const MAX_BEHIND: Duration = Duration::from_secs(1);
 
 /// The length of a ticket as text: 128 bits in hexadecimal digits.
 const DIGITS: usize = 32;
@@ -82,6 +80,8 @@ struct Store {
     claims: HashMap<u128, Claim>,
     /// How many of them each user has.
     of_user: HashMap<Arc<str>, usize>,
+    /// Until when they would have been good that were redeemed: of these a node need not wait to hear.
+    used: HashMap<u128, u64>,
     revocations: Revocations,
 }
 
@@ -133,8 +133,11 @@ impl Tickets {
             let issued = self.issued.notified();
             tokio::pin!(issued);
             issued.as_mut().enable();
-            if self.store.lock().claims.contains_key(&ticket) {
-                return;
+            {
+                let store = self.store.lock();
+                if store.claims.contains_key(&ticket) || store.used.contains_key(&ticket) {
+                    return;
+                }
             }
             issued.await;
         }
@@ -144,7 +147,11 @@ impl Tickets {
     pub(crate) fn redeem(&self, ticket: u128, now_ms: u64) -> Option<Identity> {
         let (claim, revocations) = {
             let mut store = self.store.lock();
-            (store.take(ticket)?, store.revocations.last())
+            let claim = store.take(ticket)?;
+            if store.used.len() < MAX_TICKETS {
+                store.used.insert(ticket, claim.expires_ms);
+            }
+            (claim, store.revocations.last())
         };
         // Also by the wall clock, which may have been set since.
         let is_over = claim.expires_ms <= now_ms || has_come(claim.identity.expires);
@@ -168,7 +175,9 @@ impl Tickets {
 
     /// Forgets what has expired. Called each second.
     pub(crate) fn let_go(&self, now_ms: u64) {
-        self.store.lock().retain(|claim| claim.expires_ms > now_ms);
+        let mut store = self.store.lock();
+        store.retain(|claim| claim.expires_ms > now_ms);
+        store.used.retain(|_, expires_ms| *expires_ms > now_ms);
     }
 
     /// How many there are.

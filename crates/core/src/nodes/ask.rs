@@ -15,8 +15,8 @@ use crate::topic::Topic;
 /// How long an answer is waited for: some round trips on a bad day. Who has crashed does not answer at all.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a node is waited for that need not know anything, but may: about what it takes to be heard of.
-const MAX_BEHIND: Duration = Duration::from_millis(500);
+/// How long is waited for what may have been said on another node and not heard here yet.
+pub(crate) const MAX_BEHIND: Duration = Duration::from_millis(500);
 
 /// How many questions may be open at a time. Each is a call of the application that waits.
 const MAX_ASKS: usize = 65_536;
