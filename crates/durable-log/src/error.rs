@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ssehub::{BackplaneError, BackplaneErrorKind};
 
-use crate::format::FORMAT;
+use crate::frame::FORMAT;
 
 /// Why a durable log could not be opened, or did not take or bring a record.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum DurableErrorKind {
     Full,
     /// The operating system refused in another way.
     Io,
-    /// The record is longer than [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES).
+    /// The record is longer than [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES), or changes more state than a record may.
     TooLarge,
     /// The log was closed, or has given up.
     Closed,
@@ -54,6 +54,11 @@ impl DurableError {
             Reason::Behind => DurableErrorKind::Behind,
             Reason::Renamed => DurableErrorKind::Renamed,
         }
+    }
+
+    /// Whether it may help to look for what is whole in the store.
+    pub(crate) fn is_of_damage(&self) -> bool {
+        matches!(&*self.0, Reason::Damaged(..) | Reason::NoLog(_))
     }
 
     /// Nothing was taken.
@@ -118,7 +123,7 @@ pub(crate) enum Reason {
     Full(PathBuf, #[source] io::Error),
     #[error("cannot use {}: {}", .0.display(), .1)]
     Io(PathBuf, #[source] io::Error),
-    #[error("a record may be {} bytes long, not {}", crate::MAX_RECORD_BYTES, .0)]
+    #[error("a record of {0} bytes, or with that many changes of the state, is too large: see MAX_RECORD_BYTES")]
     TooLarge(usize),
     #[error("the durable log {} is closed: {}", .0.display(), .1)]
     Closed(PathBuf, &'static str),

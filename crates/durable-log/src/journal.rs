@@ -8,15 +8,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use bytes::{Buf as _, BufMut as _, Bytes};
-use ssehub::{Record, StateChange};
+use bytes::Bytes;
 
 use crate::error::DurableError;
-use crate::format::Position;
-use crate::store::Lasting;
-
-/// Length and checksum, before each entry.
-const HEAD: usize = 8;
+use crate::frame::Lasting;
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -45,7 +40,7 @@ impl Journal {
         let length = bytes.len() as u64;
         let mut rest = Bytes::from(bytes);
         let mut left = Left::default();
-        while let Some(entry) = decode(&mut rest) {
+        while let Some(entry) = Lasting::decode(&mut rest) {
             left.entries.push(entry);
         }
         left.torn = rest.len() as u64;
@@ -56,7 +51,7 @@ impl Journal {
     pub(crate) fn append(&mut self, entries: &[Lasting]) -> Result<(), DurableError> {
         let mut frames = Vec::new();
         for entry in entries {
-            encode(entry, &mut frames);
+            entry.encode(&mut frames);
         }
         let at = SeekFrom::Start(self.length);
         let written = self.file.seek(at).and_then(|_| self.file.write_all(&frames));
@@ -76,64 +71,17 @@ impl Journal {
     }
 }
 
-fn encode(Lasting { position, record }: &Lasting, frames: &mut Vec<u8>) {
-    let start = frames.len();
-    frames.put_u64_le(0);
-    frames.put_u64_le(position.ms);
-    frames.put_u64_le(position.seq);
-    frames.put_u32_le(record.state().len() as u32);
-    for change in record.state() {
-        let (tag, key) = match change {
-            StateChange::Set(key) => (1, key),
-            StateChange::Remove(key) => (2, key),
-        };
-        frames.put_u8(tag);
-        frames.put_u32_le(key.len() as u32);
-        frames.put_slice(key);
-    }
-    frames.put_slice(record.bytes());
-    if let Some((head, body)) = frames.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut::<HEAD>) {
-        let (mut length, mut sum) = head.split_at_mut(HEAD / 2);
-        length.put_u32_le(body.len() as u32);
-        sum.put_u32_le(crc32fast::hash(body));
-    }
-}
-
-/// Takes the next whole entry off the front, and nothing if there is none.
-fn decode(frames: &mut Bytes) -> Option<Lasting> {
-    let mut head = frames.get(..HEAD)?;
-    let (length, sum) = (head.get_u32_le() as usize, head.get_u32_le());
-    let body = frames.get(HEAD..HEAD.checked_add(length)?)?;
-    if crc32fast::hash(body) != sum {
-        return None;
-    }
-    let mut body = frames.slice_ref(body);
-    let position = Position { ms: body.try_get_u64_le().ok()?, seq: body.try_get_u64_le().ok()? };
-    let mut changes = Vec::new();
-    for _ in 0..body.try_get_u32_le().ok()? {
-        let (tag, length) = (body.try_get_u8().ok()?, body.try_get_u32_le().ok()? as usize);
-        if length > body.len() {
-            return None;
-        }
-        changes.push((tag, body.split_to(length)));
-    }
-    let record = changes.into_iter().try_fold(Record::new(body), |record, (tag, key)| match tag {
-        1 => Some(record.set(key)),
-        2 => Some(record.remove(key)),
-        _ => None,
-    })?;
-    frames.advance(HEAD + length);
-    Some(Lasting { position, record })
-}
-
 #[cfg(test)]
 mod tests {
+    use ssehub::Record;
+
     use super::*;
+    use crate::position::Position;
 
     fn entries() -> Vec<Lasting> {
         let records =
             [Record::new("one"), Record::new(""), Record::new(vec![7; 3000]).set("a").remove("b").set(vec![0; 1100])];
-        let at = |(seq, record)| Lasting { position: Position { ms: 5, seq }, record };
+        let at = |(seq, record)| Lasting { position: Position { ms: 5, seq }, before: Position { ms: 4, seq }, record };
         (0..).zip(records).map(at).collect()
     }
 

@@ -1,14 +1,16 @@
 //! A durable log.
 
 mod error;
-mod format;
+mod frame;
 mod journal;
 mod log;
 mod open;
 mod options;
+mod position;
 mod recent;
 mod recovery;
 mod retention;
+mod salvage;
 mod seen;
 mod store;
 mod tail;

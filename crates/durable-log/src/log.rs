@@ -11,8 +11,9 @@ use ssehub::{Backplane, BackplaneError, EventId, History, LogName, Record, Taile
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use crate::error::{DurableError, Reason};
-use crate::format::Position;
+use crate::frame::{self, MAX_FRAME};
 use crate::options::DurableLogBuilder;
+use crate::position::Position;
 use crate::recent::Recent;
 use crate::recovery::Recovery;
 use crate::retention::Retention;
@@ -123,12 +124,12 @@ impl Backplane for DurableLog {
     }
 
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
-        let length = record.bytes().len();
-        if length > MAX_RECORD_BYTES {
-            return Err(DurableError::from(Reason::TooLarge(length)).unavailable());
+        let length = frame::length_of(&record);
+        if record.bytes().len() > MAX_RECORD_BYTES || length > MAX_FRAME {
+            return Err(DurableError::from(Reason::TooLarge(record.bytes().len())).unavailable());
         }
         // Given back when the writer is done with it, whatever becomes of this future.
-        let room = Arc::clone(&self.inner.room).acquire_many_owned(length as u32 + 1).await;
+        let room = Arc::clone(&self.inner.room).acquire_many_owned(length as u32).await;
         let room = room.map_err(|_| self.closed().unavailable())?;
         let (reply, answer) = oneshot::channel();
         self.request(Request::Append(Append { record, reply, room })).await?;

@@ -23,26 +23,27 @@ use ssehub::LogName;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::error::{DurableError, Reason};
-use crate::format::{Position, now_ms};
+use crate::frame::Lasting;
 use crate::journal::Journal;
 use crate::log::{DurableLog, MAX_WAITING, Shared};
+use crate::position::{Position, now_ms};
 use crate::recent::Recent;
 use crate::recovery::Recovery;
 use crate::retention::{Retained, Retention};
+use crate::salvage::salvage;
 use crate::seen::{self, Seen, SeenFile};
-use crate::store::{Found, Lasting, Store};
+use crate::store::{Found, Store};
 use crate::writer::{Ahead, Writer};
 
 pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<DurableLog, DurableError> {
     std::fs::create_dir_all(path).map_err(|error| DurableError::io(path, error))?;
     let lock = lock(path)?;
-    let store = Store::open(&path.join("log.redb"))?;
+    let mut recovery = Recovery::default();
+    let (store, found) = open_store(&path.join("log.redb"), &mut recovery)?;
     let seen_path = path.join("seen");
     let seen = Seen::read(&seen_path)?;
-    let found = store.find()?;
     let (journal, left) = Journal::open(&path.join("journal"))?;
-
-    let mut recovery = Recovery { torn_bytes: left.torn, ..Recovery::default() };
+    recovery.torn_bytes = left.torn;
     let found = match found {
         Some(mut found) => {
             let is_new = |entry: &Lasting| entry.position > found.retained.newest;
@@ -92,6 +93,23 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     Ok(DurableLog::new(shared, recovery, sender, thread))
 }
 
+/// Opens the store and reads all of it; if it is damaged, makes a new one of what is whole.
+fn open_store(path: &Path, recovery: &mut Recovery) -> Result<(Store, Option<Found>), DurableError> {
+    let open = || {
+        let store = Store::open(path)?;
+        let found = store.find()?;
+        Ok((store, found))
+    };
+    let error = match open() {
+        Err(error) if DurableError::is_of_damage(&error) => error,
+        done => return done,
+    };
+    let aside = salvage(path)?.ok_or_else(|| error.clone())?;
+    tracing::error!(%error, aside = %aside.display(), "a durable log was damaged; going on with the entries that are whole");
+    recovery.set_aside = Some(aside);
+    open()
+}
+
 /// Whether this is the log that was seen, and the name that follows from that.
 fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName {
     recovery.damaged = found.damaged.len();
@@ -103,9 +121,13 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
         }
         return LogName::random();
     };
+    // A store that was made of what is whole has a name that nobody has heard of.
+    let is_salvaged = recovery.set_aside.is_some();
+    let named = seen.filter(|_| is_salvaged).and_then(|seen| seen.name.parse().ok()).unwrap_or(named);
     let seen = seen.filter(|seen| seen.name == named.as_str());
     recovery.was_closed = seen.is_some_and(|seen| seen.is_closed);
     let why = match seen {
+        _ if is_salvaged => "its store was damaged",
         None => "it cannot be told what was seen of it",
         Some(seen) if seen.newest > found.retained.newest => "entries that were accepted are gone",
         Some(_) if !found.damaged.is_empty() => "entries are damaged",

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use ssehub::LogName;
 
-use crate::format::Position;
+use crate::position::Position;
 
 /// As many as a follower may lag behind before it has to read the store, or, for passing entries, before it misses some.
 const ENTRIES: usize = 16_384;

@@ -1,5 +1,7 @@
 //! What was found when a log was opened.
 
+use std::path::{Path, PathBuf};
+
 use ssehub::{EventId, LogName};
 
 /// What a log was found to hold when it was opened, and what became of it.
@@ -15,6 +17,7 @@ pub struct Recovery {
     pub(crate) damaged: usize,
     pub(crate) lost_after: Option<EventId>,
     pub(crate) renamed_from: Option<LogName>,
+    pub(crate) set_aside: Option<PathBuf>,
 }
 
 impl Recovery {
@@ -53,5 +56,11 @@ impl Recovery {
     /// The name the log had, if it had to take another one.
     pub fn renamed_from(&self) -> Option<LogName> {
         self.renamed_from
+    }
+
+    /// Where the damaged store is now, if it was so damaged that a new one was made of its whole entries: the newest one
+    /// and all before it up to the first that is missing. What the state kept of older ones is gone.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
     }
 }

@@ -2,7 +2,7 @@
 
 use ssehub::History;
 
-use crate::format::{Position, millis};
+use crate::position::{Position, millis};
 
 /// The limits. There are none until the hub has said what they are: nothing is taken before that.
 #[derive(Clone, Debug)]

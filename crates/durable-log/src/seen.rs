@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use ssehub::LogName;
 
 use crate::error::DurableError;
-use crate::format::Position;
+use crate::position::Position;
 
 /// As long as it ever gets: it is written over in place.
 const LENGTH: usize = 192;

@@ -11,10 +11,11 @@ use parking_lot::RwLock;
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
-use ssehub::{LogName, Record, StateChange};
+use ssehub::{LogName, StateChange};
 
 use crate::error::{DurableError, Reason};
-use crate::format::{CHECKSUM, FORMAT, Position, checksum, verified};
+use crate::frame::{FORMAT, Frame, Lasting, record_length};
+use crate::position::Position;
 use crate::retention::{Retained, Retention};
 
 /// What redb may keep in memory of its file. Entries are read in order, and mostly by who follows the log from memory
@@ -25,7 +26,7 @@ const CACHE_BYTES: usize = 16 << 20;
 const CHUNK_ENTRIES: usize = 512;
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Position -> checksum, record.
+/// Position -> frame.
 const LOG: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("log");
 /// Key of the state -> the position of its newest record.
 const STATE: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("state");
@@ -43,13 +44,6 @@ pub(crate) struct Found {
     pub(crate) retained: Retained,
     /// Entries whose checksum is wrong.
     pub(crate) damaged: Vec<Position>,
-}
-
-/// An entry on its way into the store.
-#[derive(Debug)]
-pub(crate) struct Lasting {
-    pub(crate) position: Position,
-    pub(crate) record: Record,
 }
 
 /// A record that the state keeps.
@@ -140,7 +134,7 @@ impl Store {
                     found.damaged.push(position);
                 }
                 if position > found.retained.trimmed {
-                    found.retained.add(position, stored.len().saturating_sub(CHECKSUM));
+                    found.retained.add(position, record_length(stored));
                 }
             }
             Ok(Some(Ok(found)))
@@ -167,7 +161,7 @@ impl Store {
                 let mut held = write.open_table(HELD).map_err(boxed)?;
                 for &position in damaged {
                     if let Some(stored) = log.remove(position.key()).map_err(boxed)? {
-                        retained.lose(position, stored.value().len().saturating_sub(CHECKSUM));
+                        retained.lose(position, record_length(stored.value()));
                     }
                     for key in keys_of(&held, position)? {
                         held.remove((position.ms, position.seq, &key[..])).map_err(boxed)?;
@@ -196,15 +190,13 @@ impl Store {
                 let mut log = write.open_table(LOG).map_err(boxed)?;
                 let mut state = write.open_table(STATE).map_err(boxed)?;
                 let mut held = write.open_table(HELD).map_err(boxed)?;
-                for Lasting { position, record } in entries {
-                    let bytes = record.bytes();
-                    let mut room = log.insert_reserve(position.key(), CHECKSUM + bytes.len()).map_err(boxed)?;
-                    if let Some((sum, rest)) = room.as_mut().split_first_chunk_mut() {
-                        *sum = checksum(*position, bytes);
-                        rest.copy_from_slice(bytes);
-                    }
-                    drop(room);
-                    retained.add(*position, bytes.len());
+                let mut frame = Vec::new();
+                for entry in entries {
+                    let Lasting { position, record, .. } = entry;
+                    frame.clear();
+                    entry.encode(&mut frame);
+                    log.insert(position.key(), &frame[..]).map_err(boxed)?;
+                    retained.add(*position, record.bytes().len());
                     for change in record.state() {
                         let (key, older) = match change {
                             StateChange::Set(key) => {
@@ -230,7 +222,7 @@ impl Store {
                         retained.oldest = Some(position);
                         break;
                     }
-                    retained.take(position, stored.value().len().saturating_sub(CHECKSUM));
+                    retained.take(position, record_length(stored.value()));
                     gone.push(position);
                 }
                 for position in gone {
@@ -329,6 +321,11 @@ fn open(path: &Path) -> Result<Database, DurableError> {
         Ok(opened) => opened.map_err(|error| DurableError::store(path, error)),
         Err(panic) => Err(DurableError::panicked(path, &*panic)),
     }
+}
+
+/// The record of an entry, if it is whole and stands where it should.
+fn verified(position: Position, stored: &[u8]) -> Option<&[u8]> {
+    Frame::parse(stored).filter(|frame| frame.position == position).map(|frame| frame.record)
 }
 
 fn boxed(error: impl Into<redb::Error>) -> Box<redb::Error> {

@@ -15,8 +15,8 @@ use ssehub::{BackplaneError, EventId, Kept, LogName, Start, Tailed};
 use tokio::sync::watch;
 
 use crate::error::{DurableError, Reason};
-use crate::format::Position;
 use crate::log::Shared;
+use crate::position::Position;
 use crate::recent::Next;
 use crate::store::{Held, Snapshot};
 

@@ -16,13 +16,14 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{DurableError, Reason};
-use crate::format::{Position, now_ms};
+use crate::frame::Lasting;
 use crate::journal::Journal;
 use crate::log::{MAX_WAITING, Shared};
+use crate::position::{Position, now_ms};
 use crate::recent::Latest;
 use crate::retention::Retained;
 use crate::seen::SeenFile;
-use crate::store::{Found, Lasting};
+use crate::store::Found;
 
 /// How far ids are given out ahead of the disk to passing entries, which are not stored. It is the age of an id that a
 /// log may begin with after a crash, at most.
@@ -158,6 +159,8 @@ impl Writer {
     fn take(&mut self, group: impl Iterator<Item = Request>) {
         let now_ms = now_ms();
         let (mut lasting, mut entries, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+        let accepted = self.ahead.as_ref().and_then(|ahead| ahead.entries.last());
+        let mut before = accepted.map_or(self.retained.newest, |entry| entry.position);
         for request in group {
             let Append { record, reply, room } = match request {
                 Request::Append(append) => append,
@@ -177,7 +180,8 @@ impl Writer {
             entries.push(Latest { position: self.last, bytes: record.bytes().clone(), is_passing });
             replies.push((reply, room));
             if !is_passing {
-                lasting.push(Lasting { position: self.last, record });
+                lasting.push(Lasting { position: self.last, before, record });
+                before = self.last;
             }
         }
         let passing = entries.iter().rfind(|entry| entry.is_passing).map(|entry| entry.position);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use ssehub::{EventId, LogName, Record};
+use ssehub::{Backplane as _, EventId, LogName, Record};
 use ssehub_durable::{DurableErrorKind, DurableLog};
 
 use crate::support::{append, follow, key, take_all};
@@ -22,6 +22,8 @@ struct Image {
     files: Vec<(&'static str, Vec<u8>)>,
     name: LogName,
     entries: Vec<(EventId, bytes::Bytes)>,
+    /// Whether some of the entries are in the journal alone.
+    is_ahead: bool,
 }
 
 impl Image {
@@ -45,11 +47,12 @@ impl Image {
         let name = log.name();
         let (_, entries) = take_all(&log, None).await;
         assert_eq!(entries.len(), 80);
+        let is_ahead = !is_closed && flush_every.is_some();
         if is_closed {
             drop(log);
-            return Self { files: read(dir.path()), name, entries };
+            return Self { files: read(dir.path()), name, entries, is_ahead };
         }
-        Self { files: read(dir.path()), name, entries }
+        Self { files: read(dir.path()), name, entries, is_ahead }
     }
 
     fn lay_out(&self, dir: &Path) {
@@ -84,9 +87,13 @@ async fn open_and_check(dir: &Path, image: &Image, what: &str) -> Came {
         }
     };
     let (start, entries) = take_all(&log, None).await;
-    let bytes: HashMap<_, _> = image.entries.iter().map(|(id, bytes)| (key(*id), bytes)).collect();
-    for (id, found) in &entries {
-        assert_eq!(bytes.get(&key(*id)), Some(&found), "{what}: {id} is not what it was");
+    let were: HashMap<_, _> = (0..).zip(&image.entries).map(|(n, (id, bytes))| (key(*id), (n, bytes))).collect();
+    let mut last = None;
+    for (id, bytes) in &entries {
+        let (number, was) = were[&key(*id)];
+        assert_eq!(was, bytes, "{what}: {id} is not what it was");
+        let last = last.replace(number);
+        assert!(image.is_ahead || last.is_none_or(|last| last + 1 == number), "{what}: a hole before {id}");
     }
     let id = append(&log, Record::new("more")).await;
     assert!(key(image.entries.last().unwrap().0) < key(id), "{what}: ids went back");
@@ -156,6 +163,40 @@ async fn files_that_were_cut_or_altered_anywhere_never_make_a_silent_gap() {
         fs::remove_dir_all(&place).unwrap();
     }
     println!("{came:?}");
+    assert!(came.contains_key(&Came::Whole) && came.contains_key(&Came::Renamed), "{came:?}");
+}
+
+#[tokio::test]
+async fn what_is_whole_is_saved_from_a_store_that_cannot_be_opened() {
+    for is_closed in [true, false] {
+        let image = Image::draw(is_closed, None).await;
+        let dir = tempfile::tempdir().unwrap();
+        image.lay_out(dir.path());
+        let store = dir.path().join("log.redb");
+        let mut damaged = fs::read(&store).unwrap();
+        // The header, without which nothing can be found the usual way; and one entry of all, wherever it lies.
+        damaged[..64].fill(0);
+        let lost = &image.entries[50].1;
+        while let Some(at) = damaged.windows(lost.len()).position(|window| window == lost) {
+            damaged[at] ^= 1;
+        }
+        fs::write(&store, &damaged).unwrap();
+        let log = DurableLog::open(dir.path()).unwrap();
+        let recovery = log.recovery();
+        assert_eq!(recovery.renamed_from(), Some(image.name));
+        assert_eq!(fs::read(recovery.set_aside().unwrap()).unwrap(), damaged);
+        assert_eq!(recovery.retained(), 29);
+        let (start, entries) = take_all(&log, Some(image.entries[0].0)).await;
+        assert_eq!(key(start.after), key(image.entries[50].0));
+        let came: Vec<_> = entries.iter().map(|(id, bytes)| (key(*id), bytes.clone())).collect();
+        let expected: Vec<_> = image.entries[51..].iter().map(|(id, bytes)| (key(*id), bytes.clone())).collect();
+        assert_eq!(came, expected);
+        // The newest of each key, of what is there.
+        log.retain(&ssehub::History::default().events(1));
+        append(&log, Record::new("more")).await;
+        let state: Vec<_> = follow(&log, None).await.0.state.into_iter().map(|kept| key(kept.id)).collect();
+        assert_eq!(state, expected[2..9].iter().map(|(id, _)| *id).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,8 @@
-//! How things lie on the disk: positions, and entries with their checksum.
-//!
-//! The numbers of [`FORMAT`] say which form the whole directory has. It grows when anything in here, in the tables of
-//! `store.rs` or in the frames of `journal.rs` changes its meaning.
+//! Positions: ids without the name of their log, and the clock they come from.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ssehub::{EventId, LogName};
-
-/// The form that this version writes and reads.
-pub(crate) const FORMAT: u32 = 1;
-
-/// The bytes of a checksum.
-pub(crate) const CHECKSUM: usize = 4;
 
 /// Where an entry stands in the log's order: an id without the log's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,21 +42,6 @@ impl From<EventId> for Position {
     fn from(id: EventId) -> Self {
         Self { ms: id.ms(), seq: id.seq() }
     }
-}
-
-/// What is kept with an entry, so that one that was damaged, or stands in the wrong place, is told from a whole one.
-pub(crate) fn checksum(position: Position, record: &[u8]) -> [u8; CHECKSUM] {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&position.ms.to_le_bytes());
-    hasher.update(&position.seq.to_le_bytes());
-    hasher.update(record);
-    hasher.finalize().to_le_bytes()
-}
-
-/// The record of an entry as it was stored; none if it is damaged.
-pub(crate) fn verified(position: Position, stored: &[u8]) -> Option<&[u8]> {
-    let (sum, record) = stored.split_first_chunk::<CHECKSUM>()?;
-    (*sum == checksum(position, record)).then_some(record)
 }
 
 /// Unix milliseconds by the machine's clock. One before 1970 counts as 1970: ids still grow.
