@@ -63,6 +63,16 @@
 //! may have been missed, with `{"requested":"…","reason":"…"}`; `hub:closing` comes before the server ends a stream on
 //! purpose, with `{"reason":"…"}`. Names that begin with `hub:` are the hub's own.
 //!
+//! # Several nodes
+//!
+//! With a [`Backplane`] that several processes share, such as that of `ssehub-redis`, they are one hub: what is sent on any
+//! reaches the streams of all, in one order and under one id, and a client goes on on whichever node it comes back to.
+//! [`join`](Hub::join), [`disconnect`](Hub::disconnect) and whatever else names a connection, user or group act on all
+//! nodes, and so do sessions, tickets and the limit of a user's streams. A node that crashes is out of every count within
+//! [`node_timeout`](HubBuilder::node_timeout). Per node are the [limit of all streams](HubBuilder::max_connections), the
+//! [rate of connects](HubBuilder::max_connects_per_user), [`Stats`] and [`Hooks`]: each node's hooks hear of its own
+//! connections, of a session that changes nodes once, and of those of a crashed node not at all.
+//!
 //! # Threads
 //!
 //! A hub has a thread for its timer, one for its [`Hooks`] if it has any, and one for its [`Backplane`] if it has one. It
