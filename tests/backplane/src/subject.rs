@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use futures::{StreamExt as _, stream};
 use ssehub::{Backplane, EventId, History, Record, async_trait};
 
 mod durable;
@@ -9,7 +10,13 @@ mod memory;
 mod redis;
 
 pub use self::{durable::Durable, memory::Memory, redis::Redis};
-use crate::wait::{PATIENCE, within};
+use crate::{
+    tail::{Entry, place},
+    wait::{PATIENCE, within},
+};
+
+/// How many appends are under way at once where there are many.
+const AT_ONCE: usize = 200;
 
 /// A kind of backplane.
 #[async_trait]
@@ -75,5 +82,19 @@ impl Line {
             ids.push(self.append(Record::new(text.to_string())).await);
         }
         ids
+    }
+
+    /// Appends these records, hundreds at a time, and returns them as a tail will bring them.
+    ///
+    /// # Panics
+    /// If one is not accepted in time.
+    pub async fn append_at_once(&self, records: impl IntoIterator<Item = Record>) -> Vec<Entry> {
+        let appends = records.into_iter().map(async |record| {
+            let bytes = record.bytes().clone();
+            (self.append(record).await, bytes)
+        });
+        let mut entries: Vec<Entry> = stream::iter(appends).buffer_unordered(AT_ONCE).collect().await;
+        entries.sort_unstable_by_key(|(id, _)| place(*id));
+        entries
     }
 }

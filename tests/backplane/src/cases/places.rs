@@ -1,6 +1,7 @@
 //! Where a tail starts.
 
 use ssehub::{EventId, History, LogName, Record};
+use tokio::sync::watch;
 
 use super::order::texts;
 use crate::{subject::Subject, tail::Tail};
@@ -98,15 +99,22 @@ pub async fn a_tail_that_starts_amid_appends_has_no_seam(subject: &dyn Subject) 
     const COUNT: usize = 400;
     let line = subject.log(History::default()).await.line().await;
     let first = line.append(Record::new("first")).await;
+    let (progress, mut has_come) = watch::channel(0);
     let writer = tokio::spawn({
         let line = line.clone();
-        async move { line.append_all(0..COUNT).await }
+        async move {
+            let mut ids = Vec::new();
+            for n in 1..=COUNT {
+                ids.push(line.append(Record::new(n.to_string())).await);
+                progress.send_replace(n);
+            }
+            ids
+        }
     });
     let mut tails = Vec::new();
-    while !writer.is_finished() {
-        for after in [None, Some(first)] {
-            tails.push(Tail::of(&line, after).await);
-        }
+    for n in (0..COUNT).step_by(10) {
+        has_come.wait_for(|come| *come >= n).await.expect("the writer does not fail");
+        tails.push(Tail::of(&line, Some(first).filter(|_| n % 20 == 0)).await);
     }
     let ids = writer.await.expect("the writer does not fail");
     for mut tail in tails {

@@ -23,9 +23,8 @@ pub async fn the_newest_entries_are_kept_by_number(subject: &dyn Subject) {
 /// A hub without history still wants a window for readers that lag.
 pub async fn without_history_some_entries_are_kept_all_the_same(subject: &dyn Subject) {
     let line = subject.log(History::none()).await.line().await;
-    let ids = line.append_all(0..1_030).await;
-    let mut tail = Tail::of(&line, None).await;
-    assert_eq!(ids_of(&mut tail).await, ids[6..]);
+    let entries = line.append_at_once((0..1_030).map(|n| Record::new(n.to_string()))).await;
+    assert_eq!(Tail::of(&line, None).await.to_head().await, entries[6..]);
 }
 
 /// The newest lasting entries are there that fit into so many bytes.
@@ -89,7 +88,7 @@ pub async fn a_tail_that_was_outrun_is_told_where_the_gap_is(subject: &dyn Subje
     let first = line.append(Record::new("first")).await;
     assert_eq!(tail.next().await.0, first);
     let mut all = vec![beginning, first];
-    all.extend(line.append_all(0..COUNT).await);
+    all.extend(line.append_at_once((0..COUNT).map(|n| Record::new(n.to_string()))).await.into_iter().map(|(id, _)| id));
     let last = all[COUNT + 1];
     let mut expected = 2;
     while tail.last != last {

@@ -117,14 +117,10 @@ pub async fn a_record_may_change_ten_thousand_keys(subject: &dyn Subject) {
 pub async fn a_state_may_have_thousands_of_records(subject: &dyn Subject) {
     const KEYS: usize = 3_000;
     let line = subject.log(History::default().events(1)).await.line().await;
-    for n in 0..KEYS {
-        line.append(Record::new(format!("old {n}")).set(n.to_string())).await;
-    }
-    let mut expected = Vec::new();
-    for n in (0..KEYS).rev() {
-        let id = line.append(Record::new(format!("new {n}")).set(n.to_string())).await;
-        expected.push(kept(id, &[&n.to_string()], &format!("new {n}")));
-    }
+    line.append_at_once((0..KEYS).map(|n| Record::new(format!("old {n}")).set(n.to_string()))).await;
+    let newer = line.append_at_once((0..KEYS).map(|n| Record::new(n.to_string()).set(n.to_string()))).await;
+    let expected: Vec<Kept> =
+        newer.into_iter().map(|(id, record)| Kept { id, keys: vec![record.clone()], record }).collect();
     line.append(Record::new("last")).await;
     assert_eq!(sorted(&Tail::of(&line, None).await), expected);
 }
