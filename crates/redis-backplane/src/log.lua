@@ -52,40 +52,34 @@ local format, name, last
 --
 -- What retention took stays in the stream for a little longer, so that a tail that starts at the oldest record, or is
 -- behind, still finds it while others append: up to `cut`, it goes when `spare` records of `spare_bytes` have followed.
-local lasting, passing = { key = LOG, prefix = 'lasting_' }, { key = PASSING, prefix = 'passing_' }
-local NUMBERS = { 'count', 'bytes', 'oldest', 'spare', 'spare_bytes' }
-local IDS = { 'newest', 'trimmed', 'cut' }
+local lasting, passing = { key = LOG }, { key = PASSING }
 -- How much may be spare: a quarter of what is retained, or this.
 local MIN_SPARE, MIN_SPARE_BYTES = 1024, 2 ^ 20
 
--- The names of the fields, and how to read and write them, in one order.
-local function each_field(visit)
-  for _, stream in ipairs({ lasting, passing }) do
-    for _, id in ipairs(IDS) do visit(stream, id, tostring) end
-    for _, number in ipairs(NUMBERS) do visit(stream, number, tonumber) end
-  end
+local function read_stream(stream, text)
+  local newest, trimmed, cut, count, bytes, oldest, spare, spare_bytes =
+    string.match(text, '^(%S+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  stream.newest, stream.trimmed, stream.cut = newest, trimmed, cut
+  stream.count, stream.bytes, stream.oldest = tonumber(count), tonumber(bytes), tonumber(oldest)
+  stream.spare, stream.spare_bytes = tonumber(spare), tonumber(spare_bytes)
+end
+
+local function written(stream)
+  return string.format('%s %s %s %d %d %d %d %d', stream.newest, stream.trimmed, stream.cut, stream.count, stream.bytes,
+    stream.oldest, stream.spare, stream.spare_bytes)
 end
 
 local function load()
-  local fields = { 'format', 'name', 'last' }
-  each_field(function(stream, field) fields[#fields + 1] = stream.prefix .. field end)
-  local meta = redis.call('HMGET', META, unpack(fields))
+  local meta = redis.call('HMGET', META, 'format', 'name', 'last', 'lasting', 'passing')
   format, name, last = meta[1], meta[2], meta[3]
-  if not name then return end
-  local at = 3
-  each_field(function(stream, field, parse)
-    at = at + 1
-    stream[field] = parse(meta[at])
-  end)
+  if format ~= FORMAT then return end
+  read_stream(lasting, meta[4])
+  read_stream(passing, meta[5])
 end
 
 local function save()
-  local fields = { 'format', FORMAT, 'name', name, 'last', last }
-  each_field(function(stream, field, parse)
-    fields[#fields + 1] = stream.prefix .. field
-    fields[#fields + 1] = parse == tonumber and string.format('%d', stream[field]) or stream[field]
-  end)
-  redis.call('HSET', META, unpack(fields))
+  redis.call('HSET', META, 'format', FORMAT, 'name', name, 'last', last, 'lasting', written(lasting),
+    'passing', written(passing))
 end
 
 -- Begins a log.
