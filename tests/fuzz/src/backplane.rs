@@ -2,7 +2,7 @@
 //! another in its log, and its streams show them with the very ids and data they have there; the first that does not
 //! follow ends that tail, and nothing behind it is seen.
 
-mod tail;
+pub(crate) mod tail;
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

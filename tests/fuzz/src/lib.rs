@@ -21,6 +21,7 @@ mod hub;
 mod last_event_id;
 mod query;
 mod reader;
+mod record;
 mod reply;
 mod script;
 mod wire;
@@ -32,6 +33,7 @@ pub use backplane::backplane;
 pub use hub::hub;
 pub use last_event_id::last_event_id;
 pub use query::query;
+pub use record::record;
 pub use wire::wire;
 
 /// A fuzz target: a name, and what takes the input.
@@ -52,5 +54,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "hub", run: hub },
     Target { name: "last_event_id", run: last_event_id },
     Target { name: "query", run: query },
+    Target { name: "record", run: record },
     Target { name: "wire", run: wire },
 ];

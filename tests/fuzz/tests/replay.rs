@@ -43,7 +43,7 @@ macro_rules! replay {
     };
 }
 
-replay! { accept api audience backplane hub last_event_id query wire }
+replay! { accept api audience backplane hub last_event_id query record wire }
 
 #[test]
 fn every_target_is_replayed_here_and_run_by_the_fuzzer() {

@@ -72,13 +72,20 @@ impl Gate {
 /// A backplane whose first tail brings these items, when its gate is open; any other brings nothing.
 pub(crate) struct Script {
     tail: Mutex<Option<Tail>>,
+    is_shared: bool,
 }
 
 impl Script {
     pub(crate) fn new(items: Vec<Tailed>) -> (Gate, Self) {
         let gate = Gate::default();
         let tail = Tail { items: items.into(), gate: gate.clone() };
-        (gate, Self { tail: Mutex::new(Some(tail)) })
+        (gate, Self { tail: Mutex::new(Some(tail)), is_shared: false })
+    }
+
+    /// The same, of a log that other nodes write, too.
+    pub(crate) fn shared(items: Vec<Tailed>) -> (Gate, Self) {
+        let (gate, script) = Self::new(items);
+        (gate, Self { is_shared: true, ..script })
     }
 }
 
@@ -122,7 +129,7 @@ impl Backplane for Script {
     fn retain(&self, _: &History) {}
 
     fn is_shared(&self) -> bool {
-        false
+        self.is_shared
     }
 
     async fn append(&self, _: Record) -> Result<EventId, BackplaneError> {
@@ -146,7 +153,10 @@ pub(crate) struct Press {
 
 /// The records that nobody has taken.
 #[derive(Clone, Debug, Default)]
-struct Sheets(Arc<Mutex<Vec<Record>>>);
+pub(crate) struct Sheets {
+    records: Arc<Mutex<Vec<Record>>>,
+    is_shared: bool,
+}
 
 impl Press {
     pub(crate) fn new() -> Self {
@@ -157,8 +167,20 @@ impl Press {
 
     pub(crate) fn record(&self, audience: Audience, event: Event) -> Record {
         now(self.hub.send_unpaced(audience, event)).expect("the backplane takes the event");
-        let record = self.records.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let record = self.records.records.lock().unwrap_or_else(PoisonError::into_inner).pop();
         record.expect("what was appended is there")
+    }
+}
+
+impl Sheets {
+    /// Those of a hub that takes itself for one node of several.
+    pub(crate) fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
+    /// All that were appended.
+    pub(crate) fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -167,11 +189,11 @@ impl Backplane for Sheets {
     fn retain(&self, _: &History) {}
 
     fn is_shared(&self) -> bool {
-        false
+        self.is_shared
     }
 
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         Ok(EventId::new(0, 0, LogName::random()))
     }
 
