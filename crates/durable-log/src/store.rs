@@ -8,15 +8,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use redb::{
-    Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError, WriteTransaction,
-};
-use ssehub::{LogName, StateChange};
+use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError};
 
 use crate::error::{DurableError, Reason};
-use crate::frame::{FORMAT, Frame, Lasting, record_length};
+use crate::frame::{FORMAT, Frame, record_length};
 use crate::position::Position;
-use crate::retention::{Retained, Retention};
+use crate::retention::Retained;
 
 /// What redb may keep in memory of its file. Entries are read in order, and mostly by who follows the log from memory
 /// anyway.
@@ -27,15 +24,15 @@ const CHUNK_ENTRIES: usize = 512;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Position -> frame.
-const LOG: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("log");
+pub(crate) const LOG: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("log");
 /// Key of the state -> the position of its newest record.
-const STATE: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("state");
+pub(crate) const STATE: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("state");
 /// The same the other way round: what an entry is kept for.
-const HELD: TableDefinition<'_, (u64, u64, &[u8]), ()> = TableDefinition::new("held");
+pub(crate) const HELD: TableDefinition<'_, (u64, u64, &[u8]), ()> = TableDefinition::new("held");
 /// How far retention has come: [`Retained::trimmed`].
-const TRIMMED: TableDefinition<'_, (), (u64, u64)> = TableDefinition::new("trimmed");
+pub(crate) const TRIMMED: TableDefinition<'_, (), (u64, u64)> = TableDefinition::new("trimmed");
 /// "format" and "name".
-const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
+pub(crate) const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 
 /// What a store was found to hold.
 #[derive(Debug)]
@@ -79,7 +76,15 @@ pub(crate) struct Store {
     database: RwLock<Option<Database>>,
 }
 
-type Outcome<T> = Result<T, Box<redb::Error>>;
+/// Whatever redb says, which has an error for each of its operations.
+#[derive(Debug)]
+pub(crate) struct Refused(Box<redb::Error>);
+
+impl<E: Into<redb::Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(Box::new(error.into()))
+    }
+}
 
 impl Store {
     /// Opens the file, or makes it, and checks the checksum of each of its pages: a commit that was torn is undone, and
@@ -112,12 +117,12 @@ impl Store {
     /// Everything there is, read and verified. None if nothing was ever stored.
     pub(crate) fn find(&self) -> Result<Option<Found>, DurableError> {
         self.with(|database| {
-            let read = database.begin_read().map_err(boxed)?;
+            let read = database.begin_read()?;
             let about = match read.open_table(ABOUT) {
                 Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                about => about.map_err(boxed)?,
+                about => about?,
             };
-            let text = |key| -> Outcome<_> { Ok(about.get(key).map_err(boxed)?.map(|text| text.value().to_owned())) };
+            let text = |key| -> Result<_, Refused> { Ok(about.get(key)?.map(|text| text.value().to_owned())) };
             let (format, name) = (text("format")?, text("name")?);
             let format = format.unwrap_or_default();
             if format != FORMAT.to_string() {
@@ -126,9 +131,9 @@ impl Store {
             }
             let retained = Retained::behind(trimmed(&read)?);
             let mut found = Found { name: name.unwrap_or_default(), retained, damaged: Vec::new() };
-            let log = read.open_table(LOG).map_err(boxed)?;
-            for entry in log.iter().map_err(boxed)? {
-                let (position, stored) = entry.map_err(boxed)?;
+            let log = read.open_table(LOG)?;
+            for entry in log.iter()? {
+                let (position, stored) = entry?;
                 let (position, stored) = (Position::from(position.value()), stored.value());
                 if verified(position, stored).is_none() {
                     found.damaged.push(position);
@@ -143,104 +148,10 @@ impl Store {
         .map_err(|format| Reason::UnknownFormat(self.path.clone(), format).into())
     }
 
-    /// Gives the log its name and its beginning, and takes out what is damaged. Says what is retained then.
-    pub(crate) fn name(
-        &self,
-        name: LogName,
-        mut retained: Retained,
-        damaged: &[Position],
-    ) -> Result<Retained, DurableError> {
-        self.with(|database| {
-            let write = database.begin_write().map_err(boxed)?;
-            {
-                let mut about = write.open_table(ABOUT).map_err(boxed)?;
-                about.insert("format", &*FORMAT.to_string()).map_err(boxed)?;
-                about.insert("name", name.as_str()).map_err(boxed)?;
-                let mut log = write.open_table(LOG).map_err(boxed)?;
-                let mut state = write.open_table(STATE).map_err(boxed)?;
-                let mut held = write.open_table(HELD).map_err(boxed)?;
-                for &position in damaged {
-                    if let Some(stored) = log.remove(position.key()).map_err(boxed)? {
-                        retained.lose(position, record_length(stored.value()));
-                    }
-                    for key in keys_of(&held, position)? {
-                        held.remove((position.ms, position.seq, &key[..])).map_err(boxed)?;
-                        state.remove(&key[..]).map_err(boxed)?;
-                    }
-                }
-            }
-            set_trimmed(&write, retained.trimmed)?;
-            write.commit().map_err(boxed)?;
-            Ok(retained)
-        })
-    }
-
-    /// Takes these entries, on disk when it returns, and lets go of what is over the limits with them. Says what is
-    /// retained then.
-    pub(crate) fn commit(
-        &self,
-        entries: &[Lasting],
-        mut retained: Retained,
-        retention: &Retention,
-        now_ms: u64,
-    ) -> Result<Retained, DurableError> {
-        self.with(|database| {
-            let write = database.begin_write().map_err(boxed)?;
-            {
-                let mut log = write.open_table(LOG).map_err(boxed)?;
-                let mut state = write.open_table(STATE).map_err(boxed)?;
-                let mut held = write.open_table(HELD).map_err(boxed)?;
-                let mut frame = Vec::new();
-                for entry in entries {
-                    let Lasting { position, record, .. } = entry;
-                    frame.clear();
-                    entry.encode(&mut frame);
-                    log.insert(position.key(), &frame[..]).map_err(boxed)?;
-                    retained.add(*position, record.bytes().len());
-                    for change in record.state() {
-                        let (key, older) = match change {
-                            StateChange::Set(key) => {
-                                held.insert((position.ms, position.seq, &key[..]), ()).map_err(boxed)?;
-                                (key, state.insert(&key[..], position.key()).map_err(boxed)?)
-                            }
-                            StateChange::Remove(key) => (key, state.remove(&key[..]).map_err(boxed)?),
-                        };
-                        let Some(older) = older.map(|older| Position::from(older.value())) else { continue };
-                        if older != *position || matches!(change, StateChange::Remove(_)) {
-                            held.remove((older.ms, older.seq, &key[..])).map_err(boxed)?;
-                        }
-                        if older <= retained.trimmed && !is_held(&held, older)? {
-                            log.remove(older.key()).map_err(boxed)?;
-                        }
-                    }
-                }
-                let mut gone = Vec::new();
-                for entry in log.range(behind(retained.trimmed)..).map_err(boxed)? {
-                    let (position, stored) = entry.map_err(boxed)?;
-                    let position = Position::from(position.value());
-                    if !retention.is_over(&retained, position, now_ms) {
-                        retained.oldest = Some(position);
-                        break;
-                    }
-                    retained.take(position, record_length(stored.value()));
-                    gone.push(position);
-                }
-                for position in gone {
-                    if !is_held(&held, position)? {
-                        log.remove(position.key()).map_err(boxed)?;
-                    }
-                }
-            }
-            set_trimmed(&write, retained.trimmed)?;
-            write.commit().map_err(boxed)?;
-            Ok(retained)
-        })
-    }
-
     /// The next entries after one position, up to another, oldest first.
     pub(crate) fn read(&self, after: Position, to: Position) -> Result<Chunk, DurableError> {
         self.with(|database| {
-            let read = database.begin_read().map_err(boxed)?;
+            let read = database.begin_read()?;
             if trimmed(&read)? > after {
                 return Ok(None);
             }
@@ -249,9 +160,9 @@ impl Store {
             if after >= to {
                 return Ok(Some(chunk));
             }
-            let log = read.open_table(LOG).map_err(boxed)?;
-            for entry in log.range(behind(after)..=to.key()).map_err(boxed)? {
-                let (position, stored) = entry.map_err(boxed)?;
+            let log = read.open_table(LOG)?;
+            for entry in log.range(behind(after)..=to.key())? {
+                let (position, stored) = entry?;
                 if chunk.entries.len() >= CHUNK_ENTRIES || bytes >= CHUNK_BYTES {
                     chunk.is_last = false;
                     break;
@@ -269,20 +180,20 @@ impl Store {
     /// How far retention has come, and what the state keeps of what is before that.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, DurableError> {
         self.with(|database| {
-            let read = database.begin_read().map_err(boxed)?;
+            let read = database.begin_read()?;
             let trimmed = trimmed(&read)?;
-            let log = read.open_table(LOG).map_err(boxed)?;
-            let held = read.open_table(HELD).map_err(boxed)?;
-            let newest = log.last().map_err(boxed)?.map_or(trimmed, |(position, _)| position.value().into());
+            let log = read.open_table(LOG)?;
+            let held = read.open_table(HELD)?;
+            let newest = log.last()?.map_or(trimmed, |(position, _)| position.value().into());
             let mut kept: Vec<Held> = Vec::new();
-            for entry in held.range(..behind_all(trimmed)).map_err(boxed)? {
-                let (held, _) = entry.map_err(boxed)?;
+            for entry in held.range(..behind_all(trimmed))? {
+                let (held, _) = entry?;
                 let (ms, seq, key) = held.value();
                 let (position, key) = (Position { ms, seq }, Bytes::copy_from_slice(key));
                 match kept.last_mut() {
                     Some(last) if last.position == position => last.keys.push(key),
                     _ => {
-                        let Some(stored) = log.get(position.key()).map_err(boxed)? else { continue };
+                        let Some(stored) = log.get(position.key())? else { continue };
                         let Some(record) = self.verified(position, stored.value()) else { continue };
                         kept.push(Held { position, keys: vec![key], record });
                     }
@@ -302,13 +213,13 @@ impl Store {
     }
 
     /// Does something with the database, and turns whatever it does about that into an error.
-    fn with<T>(&self, work: impl FnOnce(&Database) -> Outcome<T>) -> Result<T, DurableError> {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Refused>) -> Result<T, DurableError> {
         let database = self.database.read();
         let Some(database) = &*database else {
             return Err(Reason::Closed(self.path.clone(), "the store could not be opened again yet").into());
         };
         match std::panic::catch_unwind(AssertUnwindSafe(|| work(database))) {
-            Ok(done) => done.map_err(|error| DurableError::store(&self.path, *error)),
+            Ok(done) => done.map_err(|error| DurableError::store(&self.path, *error.0)),
             Err(panic) => Err(DurableError::panicked(&self.path, &*panic)),
         }
     }
@@ -328,40 +239,20 @@ fn verified(position: Position, stored: &[u8]) -> Option<&[u8]> {
     Frame::parse(stored).filter(|frame| frame.position == position).map(|frame| frame.record)
 }
 
-fn boxed(error: impl Into<redb::Error>) -> Box<redb::Error> {
-    Box::new(error.into())
-}
-
 /// The smallest key behind a position.
-fn behind(position: Position) -> (u64, u64) {
+pub(crate) fn behind(position: Position) -> (u64, u64) {
     match position.seq.checked_add(1) {
         Some(seq) => (position.ms, seq),
         None => (position.ms.saturating_add(1), 0),
     }
 }
 
-fn behind_all(position: Position) -> (u64, u64, &'static [u8]) {
+pub(crate) fn behind_all(position: Position) -> (u64, u64, &'static [u8]) {
     let (ms, seq) = behind(position);
     (ms, seq, &[])
 }
 
-fn keys_of(held: &impl ReadableTable<(u64, u64, &'static [u8]), ()>, position: Position) -> Outcome<Vec<Vec<u8>>> {
-    let of = held.range((position.ms, position.seq, &[][..])..behind_all(position)).map_err(boxed)?;
-    of.map(|entry| Ok(entry.map_err(boxed)?.0.value().2.to_vec())).collect()
-}
-
-fn is_held(held: &impl ReadableTable<(u64, u64, &'static [u8]), ()>, position: Position) -> Outcome<bool> {
-    let mut of = held.range((position.ms, position.seq, &[][..])..behind_all(position)).map_err(boxed)?;
-    Ok(of.next().transpose().map_err(boxed)?.is_some())
-}
-
-fn trimmed(read: &ReadTransaction) -> Outcome<Position> {
-    let table = read.open_table(TRIMMED).map_err(boxed)?;
-    Ok(table.get(()).map_err(boxed)?.map(|position| position.value().into()).unwrap_or_default())
-}
-
-fn set_trimmed(write: &WriteTransaction, trimmed: Position) -> Outcome<()> {
-    let mut table = write.open_table(TRIMMED).map_err(boxed)?;
-    table.insert((), trimmed.key()).map_err(boxed)?;
-    Ok(())
+fn trimmed(read: &ReadTransaction) -> Result<Position, Refused> {
+    let table = read.open_table(TRIMMED)?;
+    Ok(table.get(())?.map(|position| position.value().into()).unwrap_or_default())
 }
