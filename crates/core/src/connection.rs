@@ -50,7 +50,7 @@ impl Connection {
 
     /// What the hub knows of it; none when it is over.
     pub fn info(&self) -> Option<ConnectionInfo> {
-        self.stream.as_ref().map(|stream| stream.hub.info(&stream.cell))
+        self.stream.as_ref().and_then(|stream| stream.hub.info(&stream.cell.id))
     }
 
     /// Whether it is over: nothing will come any more.

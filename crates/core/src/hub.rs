@@ -348,14 +348,14 @@ impl Hub {
     /// This and the queries below answer from this node's memory: what happened on other nodes is in it a moment later, and
     /// a node that has crashed is out of it within [`node_timeout`](HubBuilder::node_timeout).
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        let mut connections: Vec<_> = self.inner.cells().iter().map(|cell| self.inner.info(cell)).collect();
+        let mut connections: Vec<_> = self.inner.cells().iter().filter_map(|cell| self.inner.info(&cell.id)).collect();
         connections.extend(self.inner.elsewhere(|others| others.connections().collect::<Vec<_>>()));
         connections
     }
 
     /// One connection; none if it is not open.
     pub fn connection(&self, id: &str) -> Option<ConnectionInfo> {
-        let here = self.inner.cell(id).map(|cell| self.inner.info(&cell));
+        let here = self.inner.info(id);
         here.or_else(|| self.inner.elsewhere(|others| others.connection(id)))
     }
 
@@ -366,7 +366,7 @@ impl Hub {
             let record = log.index.find(&Topic::group(group));
             record.into_iter().flat_map(|record| record.members.iter()).cloned().collect()
         };
-        let mut members: Vec<_> = cells.iter().map(|cell| self.inner.info(cell)).collect();
+        let mut members: Vec<_> = cells.iter().filter_map(|cell| self.inner.info(&cell.id)).collect();
         members.extend(self.inner.elsewhere(|others| others.members(group).collect::<Vec<_>>()));
         members
     }

@@ -283,10 +283,13 @@ impl Inner {
         }
     }
 
-    pub(crate) fn info(&self, cell: &Cell) -> ConnectionInfo {
+    /// A connection as the application sees it; none if it is not here.
+    pub(crate) fn info(&self, id: &str) -> Option<ConnectionInfo> {
+        // With the log locked no other transport takes it over while it is looked at.
         let log = self.log.read();
+        let cell = self.cell(id)?;
         let state = cell.inner.lock();
-        info(&log, cell, &state)
+        Some(info(&log, &cell, &state))
     }
 }
 

@@ -229,9 +229,11 @@ impl Inner {
         while size < CHUNK_BYTES
             && let Some((id, note)) = rest.pop()
         {
+            // With the log locked no other transport takes it over while it is looked at.
+            let log = self.log.read();
             match (self.cell(&id), note) {
                 (Some(cell), _) => {
-                    let here = here(&self.log.read(), &cell, &cell.inner.lock());
+                    let here = here(&log, &cell, &cell.inner.lock());
                     size += here.size();
                     presence.here.push(here);
                 }
