@@ -74,6 +74,8 @@ impl Driver {
             // When a connection is lost, what was sent on it comes to its end before there is another.
             let takes = self.sent.is_empty() || (self.connection.is_some() && self.sent.len() < MAX_SENT);
             tokio::select! {
+                // Nothing is sent on a connection that is known to have ended.
+                biased;
                 Some(is_over) = self.sent.next() => if is_over { self.connection = None },
                 () = ended(&mut self.connection) => self.connection = None,
                 order = self.orders.recv(), if takes => match order {

@@ -73,7 +73,8 @@
 //! | somebody else trims or deletes the streams | works | clients that lack what is gone are told a gap |
 //! | a node falls behind by more than is retained | works | starts anew; its clients are told a gap |
 //!
-//! A link may be slow: what counts is that something moves. Below 1 MiB a second a large record may be given up, as
+//! Raise the patience for a server that stalls for longer, because its disk is slow or it forks with much memory in use. A
+//! link may be slow: what counts is that something moves. Below 1 MiB a second a large record may be given up, as
 //! `Uncertain`.
 //!
 //! # What it takes

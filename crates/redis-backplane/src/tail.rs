@@ -94,7 +94,11 @@ impl Tail {
         if asked != Some(after) {
             // The oldest entries are read first: they would be gone after a large state, where much is appended.
             while tail.seen < head {
+                let before = tail.read;
                 tail.read().await?;
+                if tail.read == before {
+                    return Err(Failure::Missing);
+                }
             }
             state = state::read(tail.connection.link(), &tail.log.keys, after).await?;
             // What was superseded meanwhile is not in it: who has come to the head has seen by what.
