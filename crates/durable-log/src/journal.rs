@@ -80,7 +80,7 @@ mod tests {
 
     fn entries() -> Vec<Lasting> {
         let records =
-            [Record::new("one"), Record::new(""), Record::new(vec![7; 3000]).set("a").remove("b").set(vec![0; 1100])];
+            [Record::new("one"), Record::new(""), Record::new(vec![7; 300]).set("a").remove("b").set(vec![0; 40])];
         let at = |(seq, record)| Lasting { position: Position { ms: 5, seq }, before: Position { ms: 4, seq }, record };
         (0..).zip(records).map(at).collect()
     }

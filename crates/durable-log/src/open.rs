@@ -36,7 +36,7 @@ use crate::store::{Found, Store};
 use crate::writer::{Ahead, Writer};
 
 pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<DurableLog, DurableError> {
-    std::fs::create_dir_all(path).map_err(|error| DurableError::io(path, error))?;
+    make(path).map_err(|error| DurableError::io(path, error))?;
     let lock = lock(path)?;
     let mut recovery = Recovery::default();
     let (store, found) = open_store(&path.join("log.redb"), &mut recovery)?;
@@ -88,8 +88,8 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     });
     let (sender, requests) = mpsc::channel(MAX_WAITING);
     let ahead = flush_every.map(|every| Ahead::new(every, journal));
-    let writer = Writer::new(Arc::clone(&shared), lock, seen, retained, ids, ahead);
-    let thread = writer.start(requests).map_err(|error| DurableError::io(path, error))?;
+    let writer = Writer::new(Arc::clone(&shared), seen, retained, ids, ahead);
+    let thread = writer.start(lock, requests).map_err(|error| DurableError::io(path, error))?;
     Ok(DurableLog::new(shared, recovery, sender, thread))
 }
 
@@ -150,6 +150,19 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
     let damaged = recovery.damaged;
     tracing::warn!(log = %named, %name, why, damaged, "a durable log takes another name, so that clients are told a gap");
     name
+}
+
+/// Makes the directory if there is none, for nobody else to read, and so that it is found after a crash of the machine.
+fn make(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(dir)?;
+    let parent = dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 /// Makes sure that nobody else has the log open. The lock goes with the file, or with the process.

@@ -52,3 +52,17 @@ pub(crate) fn now_ms() -> u64 {
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_grow_when_the_clock_stands_still_or_goes_back() {
+        let first = Position { ms: 10, seq: 0 };
+        assert_eq!(first.next(10), Position { ms: 10, seq: 1 });
+        assert_eq!(first.next(3), Position { ms: 10, seq: 1 });
+        assert_eq!(first.next(11), Position { ms: 11, seq: 0 });
+        assert_eq!(Position { ms: 10, seq: u64::MAX }.next(10), Position { ms: 11, seq: 0 });
+    }
+}

@@ -4,7 +4,7 @@
 //! senders hear of an entry when it is on disk; with `flush_every`, when the operating system has it.
 //!
 //! After an error redb takes nothing more, so the file is opened again, which also tells whether the commit is in it.
-//! Until that works, the log takes no lasting records; it tries again twice a second.
+//! Lasting records are refused meanwhile, and for a moment after, since that reads all there is.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::error::{DurableError, Reason};
-use crate::frame::Lasting;
+use crate::frame::{self, Lasting};
 use crate::journal::Journal;
 use crate::log::{MAX_WAITING, Shared};
 use crate::position::{Position, now_ms};
@@ -29,8 +29,8 @@ use crate::store::Found;
 /// log may begin with after a crash, at most.
 const IDS_AHEAD_MS: u64 = 1000;
 
-/// How often the store is opened again after a failure.
-const REOPEN_EVERY: Duration = Duration::from_millis(500);
+/// How long nothing is written after a failure: as often as that all is read and verified.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often entries are taken for their age while nothing is appended.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
@@ -88,14 +88,13 @@ impl Failure {
 
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    _lock: File,
     seen: SeenFile,
     /// What the store has.
     retained: Retained,
     /// The newest id that was given.
     last: Position,
     ahead: Option<Ahead>,
-    /// The store could not be opened again, and why; and when that is tried next.
+    /// Why nothing is written now, and until when.
     failed: Option<(DurableError, Instant)>,
     /// When retention was last applied while nothing was appended.
     tidied: Option<Instant>,
@@ -104,21 +103,20 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        lock: File,
         seen: SeenFile,
         retained: Retained,
         last: Position,
         ahead: Option<Ahead>,
     ) -> Self {
-        Self { shared, _lock: lock, seen, retained, last, ahead, failed: None, tidied: None }
+        Self { shared, seen, retained, last, ahead, failed: None, tidied: None }
     }
 
-    /// Starts the thread, which ends when nobody can append any more.
-    pub(crate) fn start(self, requests: mpsc::Receiver<Request>) -> std::io::Result<JoinHandle<()>> {
+    /// Starts the thread, which ends when nobody can append any more. The lock is held until the file is closed.
+    pub(crate) fn start(self, lock: File, requests: mpsc::Receiver<Request>) -> std::io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         std::thread::Builder::new().name("ssehub-durable".into()).spawn(move || {
             // Whatever happens here, followers are told and the file is closed.
-            let _ending = Ending(Arc::clone(&self.shared));
+            let _ending = Ending { shared: Arc::clone(&self.shared), _lock: lock };
             runtime.block_on(self.run(requests));
         })
     }
@@ -223,7 +221,7 @@ impl Writer {
         }
         let Some(ahead) = &mut self.ahead else { return Ok(()) };
         ahead.journal.append(&lasting).map_err(|error| Failure { error, is_certain: true })?;
-        ahead.bytes += lasting.iter().map(|entry| entry.record.bytes().len()).sum::<usize>();
+        ahead.bytes += lasting.iter().map(|entry| frame::length_of(&entry.record)).sum::<usize>();
         ahead.entries.extend(lasting);
         ahead.due.get_or_insert_with(|| Instant::now() + ahead.every);
         Ok(())
@@ -238,7 +236,7 @@ impl Writer {
         let Some(ahead) = &mut self.ahead else { return Ok(()) };
         if entries.last().is_some_and(|newest| newest.position > stored) {
             ahead.entries = entries;
-            ahead.due = Some(Instant::now() + REOPEN_EVERY);
+            ahead.due = Some(Instant::now() + PAUSE);
             return flushed;
         }
         (ahead.bytes, ahead.due) = (0, None);
@@ -252,9 +250,7 @@ impl Writer {
 
     /// Brings entries to the disk, with what retention takes for them.
     fn commit(&mut self, entries: &[Lasting]) -> Result<(), Failure> {
-        if !self.shared.store.is_open() {
-            self.reopen().map_err(|error| Failure { error, is_certain: true })?;
-        }
+        self.resume().map_err(|error| Failure { error, is_certain: true })?;
         let retention = self.shared.retention.lock().clone();
         let error = match self.shared.store.commit(entries, self.retained, &retention, now_ms()) {
             Ok(retained) => {
@@ -264,23 +260,28 @@ impl Writer {
             Err(error) => error,
         };
         tracing::error!(%error, "the durable log could not be written");
+        self.failed = Some((error.clone(), Instant::now() + PAUSE));
         let is_open = self.reopen().is_ok();
         let is_in = entries.first().is_some_and(|oldest| oldest.position <= self.retained.newest);
         let is_certain = is_open && !is_in;
         Err(Failure { error, is_certain })
     }
 
+    /// Goes on after a failure, when it is time.
+    fn resume(&mut self) -> Result<(), DurableError> {
+        match &self.failed {
+            Some((error, retry)) if *retry > Instant::now() => return Err(error.clone()),
+            _ => self.failed = None,
+        }
+        if self.shared.store.is_open() { Ok(()) } else { self.reopen() }
+    }
+
     /// Opens the store again, and sees what is in it.
     fn reopen(&mut self) -> Result<(), DurableError> {
-        if let Some((error, retry)) = &self.failed
-            && Instant::now() < *retry
-        {
-            return Err(error.clone());
-        }
         let found = self.shared.store.reopen().and_then(|()| self.find());
         if let Err(error) = &found {
             self.shared.store.close();
-            self.failed = Some((error.clone(), Instant::now() + REOPEN_EVERY));
+            self.failed = Some((error.clone(), Instant::now() + PAUSE));
         }
         found
     }
@@ -289,7 +290,6 @@ impl Writer {
     fn find(&mut self) -> Result<(), DurableError> {
         let path = &self.shared.path;
         let found = self.shared.store.find()?.ok_or(Reason::NoLog(path.clone().into()))?;
-        self.failed = None;
         tracing::warn!(path = %path.display(), "the durable log is open again");
         if !found.damaged.is_empty() || found.retained.newest < self.retained.newest {
             return self.rename(Some(&found));
@@ -318,10 +318,7 @@ impl Writer {
     /// What is to be done from time to time.
     fn tidy(&mut self) {
         let now = Instant::now();
-        if self.failed.as_ref().is_some_and(|(_, retry)| *retry > now) {
-            return;
-        }
-        if self.failed.is_some() && self.reopen().is_err() {
+        if self.resume().is_err() {
             return;
         }
         if self.ahead.as_ref().is_some_and(|ahead| ahead.due.is_some_and(|due| due <= now)) {
@@ -341,6 +338,8 @@ impl Writer {
 
     /// Brings everything to the disk, and says that nothing will follow.
     fn close(mut self) {
+        // There will be no other time.
+        self.failed = None;
         if self.flush().is_ok() {
             self.seen.close(self.last);
         }
@@ -348,13 +347,16 @@ impl Writer {
     }
 }
 
-/// Ends what followers wait for, and closes the file.
-struct Ending(Arc<Shared>);
+/// Ends what followers wait for, and closes the file before anybody else may open it.
+struct Ending {
+    shared: Arc<Shared>,
+    _lock: File,
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.publish(|recent| recent.close("its writer has ended"));
-        self.0.store.close();
+        self.shared.publish(|recent| recent.close("its writer has ended"));
+        self.shared.store.close();
     }
 }
 

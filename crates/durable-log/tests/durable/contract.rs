@@ -137,3 +137,52 @@ async fn what_is_flushed_later_is_accepted_and_shown_at_once() {
     assert_eq!((log.recovery().retained(), log.recovery().replayed()), (2, 0));
     assert_eq!(take_all(&log, None).await.1.len(), 2);
 }
+
+/// More than is kept in memory.
+const MANY: usize = 17_000;
+
+#[tokio::test]
+async fn a_follower_that_lags_reads_the_store_and_misses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for flush_every in [None, Some(Duration::from_millis(20))] {
+        let builder = DurableLog::builder(dir.path().join(format!("{flush_every:?}")));
+        let log = flush_every.map_or(builder.clone(), |interval| builder.flush_every(interval)).open().unwrap();
+        let (_, mut tail) = follow(&log, None).await;
+        let first = append(&log, Record::new("first")).await;
+        assert_eq!(take(&mut tail, 1).await[0].0, first);
+        let appends = (0..MANY).map(|n| append(&log, Record::new(n.to_string())));
+        let mut ids = futures::future::join_all(appends).await;
+        ids.sort_by_key(|id| key(*id));
+        let came: Vec<_> = take(&mut tail, MANY).await.into_iter().map(|(id, _)| id).collect();
+        assert!(came == ids, "{flush_every:?}");
+        let next = append(&log, Record::new("next")).await;
+        assert_eq!(take(&mut tail, 1).await[0].0, next);
+    }
+}
+
+#[tokio::test]
+async fn a_follower_that_missed_passing_entries_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DurableLog::open(dir.path()).unwrap();
+    let (start, mut tail) = follow(&log, None).await;
+    append(&log, Record::new("passing").passing()).await;
+    futures::future::join_all((0..MANY).map(|n| append(&log, Record::new(n.to_string())))).await;
+    let error = soon("the end of the tail", tail.next()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("so slow"), "{error}");
+    let (again, _) = follow(&log, Some(start.after)).await;
+    assert_eq!((again.after, again.missed), (start.after, true));
+}
+
+#[tokio::test]
+async fn a_follower_that_retention_has_overtaken_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DurableLog::open(dir.path()).unwrap();
+    log.retain(&History::default().events(100));
+    let (start, mut tail) = follow(&log, None).await;
+    futures::future::join_all((0..MANY).map(|n| append(&log, Record::new(n.to_string())))).await;
+    let error = soon("the end of the tail", tail.next()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("so slow"), "{error}");
+    let (again, entries) = take_all(&log, Some(start.after)).await;
+    assert!(key(again.after) > key(start.after));
+    assert_eq!(entries.len(), 100);
+}

@@ -111,7 +111,7 @@ async fn open_and_check(dir: &Path, image: &Image, what: &str) -> Came {
 #[tokio::test]
 async fn files_that_were_cut_or_altered_anywhere_never_make_a_silent_gap() {
     let seed = std::env::var("SSEHUB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    let runs = std::env::var("SSEHUB_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(150);
+    let runs = std::env::var("SSEHUB_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(100);
     println!("SSEHUB_SEED={seed}");
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut came: HashMap<Came, usize> = HashMap::new();
