@@ -8,3 +8,4 @@ mod chance;
 mod memory;
 mod nodes;
 mod redis;
+mod state;
