@@ -70,7 +70,9 @@ pub async fn streams_outlive_a_restart_of_redis(pair: Pair) {
         for stream in &mut streams {
             assert_eq!(texts(&a, stream).await, ["before", "after"], "round {round}");
         }
-        assert_eq!(texts(&a, &mut new).await, ["after"], "round {round}");
+        // Its node may not have heard of the first event before Redis was gone.
+        let seen = texts(&a, &mut new).await;
+        assert!(seen == ["after"] || seen == ["before", "after"], "round {round}: {seen:?}");
         assert_eq!(b.disconnect(&format!("connection:{}", new.connection())).await, 1);
     }
     for node in [&a, &b] {

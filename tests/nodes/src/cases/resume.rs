@@ -78,7 +78,6 @@ pub async fn a_client_that_is_ahead_of_a_node_misses_nothing_there(pair: Pair) {
 /// A quiet stream's cursor, told by one node's keep-alive, is a place to go on from at the other.
 pub async fn the_cursor_of_a_keep_alive_is_good_at_the_other_node(pair: Pair) {
     let Nodes { a, b, redis: _redis } = pair.start(&["--keep-alive", "0.2", "--history-events", "5"]).await;
-    b.send_to("user:alice", "before").await;
     let mut stream = a.open(ALICE).await;
     let opening = stream.last_event_id().to_owned();
     for _ in 0..20 {
