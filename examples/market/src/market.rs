@@ -13,6 +13,7 @@ use ssehub::{
 };
 use ssehub_redis::{RedisBackplane, RedisConnectError};
 use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 
 use crate::crowd::{self, Doorbell};
 use crate::floor::{FLOOR, Floor, Said};
@@ -33,6 +34,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Streams in all, and of one user.
 const MAX_STREAMS: usize = 5_000;
 const MAX_STREAMS_PER_USER: usize = 50;
+
+/// How long a node may take to know its log before it lets anybody in.
+const READY: Duration = Duration::from_secs(5);
 
 /// How often tabs that have gone are looked for.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -75,6 +79,7 @@ impl Market {
             hub = hub.backplane(RedisBackplane::builder(url).hub(HUB).connect().await?);
         }
         let hub = hub.build()?;
+        wait_for(&hub).await;
         let floor = Floor::new(LogName::random().to_string(), Arc::clone(&crowd_changed));
         let (prices, rate, orders) = (Prices::load()?, options.rate, AtomicUsize::default());
         Ok(Self { inner: Arc::new(Inner { hub, prices, rate, floor, orders, crowd_changed }) })
@@ -105,7 +110,7 @@ impl Market {
     async fn sweep(&self) -> Result<Infallible, Failure> {
         let Inner { hub, floor, .. } = &*self.inner;
         loop {
-            tokio::time::sleep(SWEEP).await;
+            sleep(SWEEP).await;
             for tab in floor.tabs().overdue(hub, Instant::now()) {
                 let key = tab_key(&tab);
                 match hub.send_to_group(FLOOR, Said::Forgotten { tab }.event()?.retract(key)).await {
@@ -224,6 +229,17 @@ impl Market {
         let prices = &self.inner.prices;
         prices.stock(symbol).ok_or_else(|| Refusal::symbol(prices))
     }
+}
+
+/// Waits until a hub knows its log: a stream that is opened earlier begins behind what has been sent to it by then.
+async fn wait_for(hub: &Hub) {
+    let ready = async {
+        while !hub.is_ready() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // If it is away again, streams wait for it as well as this can.
+    let _ = timeout(READY, ready).await;
 }
 
 fn tab_key(tab: &str) -> String {

@@ -5,7 +5,8 @@
 //! one that counts, for every node alike, and whose it is tells the month. That node claims the next one when it is due;
 //! the others wait a little longer, which only matters when it has gone.
 //!
-//! What is told follows from the month alone, under a key for each: told twice, it says the same.
+//! What is told follows from the month alone, under a key for each: told twice, it says the same. It is where a node takes
+//! over, and where two open the market in the same moment and the one comes to the floor right behind the other's claim.
 
 use std::convert::Infallible;
 use std::time::Duration;
