@@ -17,6 +17,7 @@ ssehub_backplane_tests::backplanes! {
         an_id_is_later_than_those_that_were_returned_before,
         an_id_tells_the_time,
         a_tail_that_waits_hears_of_each_entry_when_it_is_accepted,
+        a_line_says_whether_other_nodes_can_have_one,
         logs_of_different_names_are_strangers,
         many_small_records_come_whole,
     }

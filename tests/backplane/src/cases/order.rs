@@ -97,6 +97,15 @@ pub async fn a_tail_that_waits_hears_of_each_entry_when_it_is_accepted(subject: 
     }
 }
 
+/// A backplane says whether other nodes can append to its log, and if they can, they do.
+pub async fn a_line_says_whether_other_nodes_can_have_one(subject: &dyn Subject) {
+    let mut log = subject.log(History::default()).await;
+    let (one, other) = (log.line().await, log.line().await);
+    assert_eq!(one.backplane().is_shared(), log.is_shared());
+    let id = other.append(Record::new("x")).await;
+    assert_eq!(Tail::of(&one, None).await.next().await.0, id);
+}
+
 /// Two logs share what they are kept in, and nothing else.
 pub async fn logs_of_different_names_are_strangers(subject: &dyn Subject) {
     let mut logs = [subject.log(History::default().events(3)).await, subject.log(History::default()).await];
