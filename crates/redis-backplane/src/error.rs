@@ -139,7 +139,8 @@ impl Failure {
     pub(crate) fn ends_connection(&self) -> bool {
         match self.code() {
             Some(code) => STRANGERS.contains(&code),
-            None => !matches!(self, Self::AnotherLog | Self::Format(_)),
+            // Another log may be that of a server that is the primary no more.
+            None => !matches!(self, Self::Format(_)),
         }
     }
 

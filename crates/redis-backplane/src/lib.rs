@@ -39,9 +39,10 @@
 //! - `appendonly yes`. With `appendfsync everysec`, a crash of the machine loses up to a second: clients are told a gap then.
 //!   With `appendfsync always` nothing that was acknowledged is lost, and appends wait for the disk; many at once share one
 //!   write. Without a file, a restart is the end of the log.
-//! - Replicas: the primary alone acknowledges. After a failover to a replica that lacks the last entries, the log is another
-//!   one if any node has seen them. `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds what an old primary
-//!   takes that is cut off from the rest; what it refuses is `Unavailable`.
+//! - Replicas: the primary alone acknowledges (`WAIT` is not used: it makes losses rarer, and does not end them). After a
+//!   failover to a replica that lacks the last entries, the log is another one if any node has seen them.
+//!   `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds what an old primary takes that is cut off from the
+//!   rest; what it refuses is `Unavailable`.
 //! - A user needs `~ssehub:*` and `+hello +script|load +evalsha +eval +xread +xadd +xrange +xtrim +xinfo|stream +hget +hmget
 //!   +hset +hdel +hincrby +hexists +hscan +unlink +time`, in a Cluster also `+cluster|slots`. With a database in the URL,
 //!   `+select`.

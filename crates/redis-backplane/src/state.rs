@@ -16,8 +16,11 @@ use crate::place::Place;
 /// About how many keys are asked for at a time.
 const KEYS: usize = 1000;
 
-/// How many records are asked for at a time.
+/// How many records are asked for first; then twice as many as long as an answer is small, or half.
 const RECORDS: usize = 16;
+
+/// How large an answer is meant to be, in bytes.
+const ANSWER_BYTES: usize = 2 << 20;
 
 /// The records at or before `after` that are still the newest of keys, in the order of ids.
 pub(crate) async fn read(link: &Link, keys: &Keys, after: EventId) -> Result<Vec<Kept>, Failure> {
@@ -25,19 +28,23 @@ pub(crate) async fn read(link: &Link, keys: &Keys, after: EventId) -> Result<Vec
     newest.retain(|(place, _)| *place <= Place::from(after));
     let mut state = Vec::with_capacity(newest.len());
     let mut newest = newest.into_iter().peekable();
+    let mut count = RECORDS;
     while newest.peek().is_some() {
-        let portion: Vec<_> = newest.by_ref().take(RECORDS).collect();
+        let portion: Vec<_> = newest.by_ref().take(count).collect();
         let mut ask = cmd("HMGET");
         ask.arg(&keys.records);
         for (place, _) in &portion {
             ask.arg(place.to_string());
         }
         let Value::Array(records) = link.request(&ask).await? else { return Err(Failure::Answer("HMGET is a list")) };
+        let mut bytes = 0;
         for ((place, keys), record) in portion.into_iter().zip(records) {
             if let Value::BulkString(record) = record {
+                bytes += record.len();
                 state.push(Kept { id: place.in_log(after.log()), keys, record: record.into() });
             }
         }
+        count = if bytes < ANSWER_BYTES / 2 { (count * 2).min(KEYS) } else { (count / 2).max(1) };
     }
     Ok(state)
 }
