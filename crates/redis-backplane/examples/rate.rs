@@ -1,7 +1,7 @@
 //! How many records a second one hub appends and follows: `cargo run --release -p ssehub-redis --example rate`.
 //!
-//! Arguments: the URL of a Redis to fill (the hub is named `rate`), how many senders there are, for how many seconds, and how
-//! large a record is. Redis and this process share the machine, if they are on one.
+//! Arguments: the URL of a Redis to fill (the hub is named `rate`), how many senders there are, for how many seconds,
+//! and how large a record is. Redis and this process share the machine, if they are on one.
 #![expect(clippy::expect_used, reason = "a measurement that fails tells why by panicking")]
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 -- Appends records: each gets an id, goes to the end of its stream and changes the state.
 --
 -- ARGV: what to name the log if there is none; the log the caller knows and its newest id there, both empty if it knows
--- none; the bounds of lasting and of passing records; then for each record `l` or `p`, its bytes, how many keys it sets, how
--- many it removes, and those keys.
+-- none; the bounds of lasting and of passing records; then for each record `l` or `p`, its bytes, how many keys it
+-- sets, how many it removes, and those keys.
 --
 -- Returns `ok`, the name of the log and the ids; or why nothing was done: `another` log is here, entries are `lost`, or
 -- the `format` is not this one.

@@ -1,7 +1,7 @@
 //! One connection to one server, on which requests are sent without waiting for earlier answers.
 //!
-//! It never tries anything again, because a record that was sent may have been taken. It is given up when the server owes an
-//! answer and nothing has come for as long as its patience lasts, whatever the kernel still hopes for.
+//! It never tries anything again, because a record that was sent may have been taken. It is given up when the server
+//! owes an answer and nothing has come for as long as its patience lasts, whatever the kernel still hopes for.
 
 use std::pin::Pin;
 use std::sync::Arc;

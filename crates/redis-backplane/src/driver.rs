@@ -1,8 +1,8 @@
 //! The thread that appends, for all senders of this process, whatever runtimes they are on.
 //!
-//! It takes what is waiting, as one batch; sends it; and takes the next while the answer is under way. A few batches are under
-//! way at most, so that many senders make large batches and not long queues. It connects when there is something to
-//! append and no connection, and never sends a record twice.
+//! It takes what is waiting, as one batch; sends it; and takes the next while the answer is under way. A few batches
+//! are under way at most, so that many senders make large batches and not long queues. It connects when there is
+//! something to append and no connection, and never sends a record twice.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,5 @@
-//! Where in Redis a hub's log is: six keys that share a hash slot, so that a Cluster keeps them on one node and a script
-//! can use them together. Hubs of different names share nothing.
+//! Where in Redis a hub's log is: six keys that share a hash slot, so that a Cluster keeps them on one node and a
+//! script can use them together. Hubs of different names share nothing.
 
 use redis::Cmd;
 

@@ -12,52 +12,52 @@
 //! # }
 //! ```
 //!
-//! Every process with a hub of this name on this Redis is a node of it. What one sends goes to the end of one log, in one
-//! atomic step with the state of keys, and each node follows that log and serves its own clients from its own memory. So
-//! any client may come back to any node, with the id it has from another.
+//! Every process with a hub of this name on this Redis is a node of it. What one sends goes to the end of one log, in
+//! one atomic step with the state of keys, and each node follows that log and serves its own clients from its own
+//! memory. So any client may come back to any node, with the id it has from another.
 //!
 //! # What it promises
 //!
 //! - [`append`](ssehub::Backplane::append) returns the id of the entry, or says what became of it:
-//!   [`Unavailable`](ssehub::BackplaneErrorKind::Unavailable) if it was surely not taken, because Redis refused it or was not
-//!   there, and [`Uncertain`](ssehub::BackplaneErrorKind::Uncertain) if it was sent and no answer came. Nothing is ever sent
-//!   twice on its own account.
-//! - All nodes see all entries in the order of their ids, each once. An id is the time of the Redis server, which never goes
-//!   back even if its clock does, and a counter.
+//!   [`Unavailable`](ssehub::BackplaneErrorKind::Unavailable) if it was surely not taken, because Redis refused it or
+//!   was not there, and [`Uncertain`](ssehub::BackplaneErrorKind::Uncertain) if it was sent and no answer came. Nothing
+//!   is ever sent twice on its own account.
+//! - All nodes see all entries in the order of their ids, each once. An id is the time of the Redis server, which never
+//!   goes back even if its clock does, and a counter.
 //! - Each entry names the one before it. What is missing is noticed, never passed over.
 //! - A log that has lost what somebody may have seen is another log: it gets another name, and clients are told a gap.
-//! - Retention is exactly the hub's [`History`]: a node that starts gets no entry more, and none less. Give
-//!   all nodes the same. Passing records (ephemeral events and what nodes tell one another) are kept for [`MAX_PASSING_AGE`],
-//!   up to [`MAX_PASSING`] of them and [`MAX_PASSING_BYTES`], beside the history.
+//! - Retention is exactly the hub's [`History`]: a node that starts gets no entry more, and none less. Give all nodes
+//!   the same. Passing records (ephemeral events and what nodes tell one another) are kept for [`MAX_PASSING_AGE`], up
+//!   to [`MAX_PASSING`] of them and [`MAX_PASSING_BYTES`], beside the history.
 //!
 //! # How Redis has to be set up
 //!
-//! Redis 7.0 or later, or Valkey. Since 7.0 it decides before a script runs whether it may write here and has the memory;
-//! before that, an append could fail in the middle.
+//! Redis 7.0 or later, or Valkey. Since 7.0 it decides before a script runs whether it may write here and has the
+//! memory; before that, an append could fail in the middle.
 //!
 //! - `maxmemory-policy noeviction`, the default. A server that evicts keys takes parts of a log, which ends it.
-//! - `appendonly yes`. With `appendfsync everysec`, a crash of the machine loses up to a second: clients are told a gap then.
-//!   With `appendfsync always` nothing that was acknowledged is lost, and appends wait for the disk; many at once share one
-//!   write. Without a file, a restart is the end of the log.
-//! - Replicas: the primary alone acknowledges (`WAIT` is not used: it makes losses rarer, and does not end them). After a
-//!   failover to a replica that lacks the last entries, the log is another one if any node has seen them.
-//!   `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds what an old primary takes that is cut off from the
-//!   rest; what it refuses is `Unavailable`.
-//! - A user needs `~ssehub:*` and `+hello +script|load +evalsha +eval +xread +xadd +xrange +xtrim +xinfo|stream +hget +hmget
-//!   +hset +hdel +hincrby +hexists +hscan +unlink +time`, in a Cluster also `+cluster|slots`. With a database in the URL,
-//!   `+select`.
+//! - `appendonly yes`. With `appendfsync everysec`, a crash of the machine loses up to a second: clients are told a gap
+//!   then. With `appendfsync always` nothing that was acknowledged is lost, and appends wait for the disk; many at once
+//!   share one write. Without a file, a restart is the end of the log.
+//! - Replicas: the primary alone acknowledges (`WAIT` is not used: it makes losses rarer, and does not end them). After
+//!   a failover to a replica that lacks the last entries, the log is another one if any node has seen them.
+//!   `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds what an old primary takes that is cut off
+//!   from the rest; what it refuses is `Unavailable`.
+//! - A user needs `~ssehub:*` and `+hello +script|load +evalsha +eval +xread +xadd +xrange +xtrim +xinfo|stream +hget
+//!   +hmget +hset +hdel +hincrby +hexists +hscan +unlink +time`, in a Cluster also `+cluster|slots`. With a database in
+//!   the URL, `+select`.
 //!
 //! # Where it is
 //!
-//! The URL is `redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss:` for TLS, or `unix:///PATH`. TLS is rustls with the
-//! system's authorities, or [yours](RedisBackplaneBuilder::tls_authorities); certificates are always checked.
+//! The URL is `redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss:` for TLS, or `unix:///PATH`. TLS is rustls
+//! with the system's authorities, or [yours](RedisBackplaneBuilder::tls_authorities); certificates are always checked.
 //!
-//! **Cluster** needs no setting. The six keys of a hub, `ssehub:{NAME}:…`, share a hash slot; any node tells which one has it.
-//! Name a [second node](RedisBackplaneBuilder::node) for when the first is down at the start. While Redis moves the slot,
-//! appends are `Unavailable`. One hub is on one node; many hubs, one for each tenant or region, spread.
+//! **Cluster** needs no setting. The six keys of a hub, `ssehub:{NAME}:…`, share a hash slot; any node tells which one
+//! has it. Name a [second node](RedisBackplaneBuilder::node) for when the first is down at the start. While Redis moves
+//! the slot, appends are `Unavailable`. One hub is on one node; many hubs, one for each tenant or region, spread.
 //!
-//! **Sentinel** is not asked. Let a name or a proxy lead to the primary: a server that has become a replica is left, and the
-//! address is looked up again.
+//! **Sentinel** is not asked. Let a name or a proxy lead to the primary: a server that has become a replica is left,
+//! and the address is looked up again.
 //!
 //! # When something fails
 //!
@@ -74,21 +74,21 @@
 //! | somebody else trims or deletes the streams | works | clients that lack what is gone are told a gap |
 //! | a node falls behind by more than is retained | works | starts anew; its clients are told a gap |
 //!
-//! Raise the patience for a server that stalls for longer, because its disk is slow or it forks with much memory in use. A
-//! link may be slow: what counts is that something moves. Below 1 MiB a second a large record may be given up, as
-//! `Uncertain`.
+//! Raise the patience for a server that stalls for longer, because its disk is slow or it forks with much memory in
+//! use. A link may be slow: what counts is that something moves. Below 1 MiB a second a large record may be given up,
+//! as `Uncertain`.
 //!
 //! # What it takes
 //!
-//! In Redis an entry takes its bytes and about 65 more. What retention has taken stays for a little longer, so that nodes that
-//! are starting still find it: up to half of the history again, or 2,048 entries or 2 MiB where that is more. The newest
-//! record of a key that retention took is kept once, and each of its keys with an id. A record may have up to
-//! [`MAX_RECORD_BYTES`].
+//! In Redis an entry takes its bytes and about 65 more. What retention has taken stays for a little longer, so that
+//! nodes that are starting still find it: up to half of the history again, or 2,048 entries or 2 MiB where that is
+//! more. The newest record of a key that retention took is kept once, and each of its keys with an id. A record may
+//! have up to [`MAX_RECORD_BYTES`].
 //!
-//! In the process it takes a thread and two connections for each backplane. Up to 1,024 appends wait for the thread, and more
-//! wait for room there, for as long as it takes to be sent or refused: some seconds at most. They are sent in batches of up to 128
-//! records or 1 MiB, of which up to eight are under way: so many senders at once are much faster than one.
-//! `examples/rate.rs` measures it.
+//! In the process it takes a thread and two connections for each backplane. Up to 1,024 appends wait for the thread,
+//! and more wait for room there, for as long as it takes to be sent or refused: some seconds at most. They are sent in
+//! batches of up to 128 records or 1 MiB, of which up to eight are under way: so many senders at once are much faster
+//! than one. `examples/rate.rs` measures it.
 
 mod append;
 mod connection;

@@ -1,6 +1,6 @@
 #!lua
--- What both scripts share: how a log is kept. The server runs one script at a time and writes all of what it did, or none
--- of it, to its file and to its replicas; so the keys below agree with each other at any time.
+-- What both scripts share: how a log is kept. The server runs one script at a time and writes all of what it did, or
+-- none of it, to its file and to its replicas; so the keys below agree with each other at any time.
 --
 -- meta     hash: the name of the log, the newest ids, what retention took and how much there is
 -- log      stream: the lasting records
@@ -9,8 +9,8 @@
 -- newest   hash: id -> of how many keys that record is the newest
 -- records  hash: id -> such a record, once retention has taken it from its stream
 --
--- An entry of a stream has `b`, the record; `p`, the id of the entry before it in either stream; `l`, the id of the lasting
--- one before it, where that is not `p`; and `k` if it was the newest record of any key.
+-- An entry of a stream has `b`, the record; `p`, the id of the entry before it in either stream; `l`, the id of the
+-- lasting one before it, where that is not `p`; and `k` if it was the newest record of any key.
 local META, LOG, PASSING, STATE, NEWEST, RECORDS = unpack(KEYS)
 local FORMAT = '1'
 -- At most so many records go in one run, so that a bound that was lowered does not stop the server.
@@ -47,8 +47,8 @@ local function bounds(at)
 end
 
 local format, name, last
--- What is retained of a stream. `newest`: its newest record. `trimmed`: the newest that retention took, or where the log
--- began. `count`, `bytes`: what is behind that. `oldest`: no record of that is older than this time.
+-- What is retained of a stream. `newest`: its newest record. `trimmed`: the newest that retention took, or where the
+-- log began. `count`, `bytes`: what is behind that. `oldest`: no record of that is older than this time.
 --
 -- What retention took stays in the stream for a little longer, so that a tail that starts at the oldest record, or is
 -- behind, still finds it while others append: up to `cut`, it goes when `spare` records of `spare_bytes` have followed.

@@ -1,5 +1,5 @@
-//! Finding the server that has the log: the one of the URL; in a Cluster the node that its hash slot is on, which any other
-//! tells; and none that is a replica, or too old.
+//! Finding the server that has the log: the one of the URL; in a Cluster the node that its hash slot is on, which any
+//! other tells; and none that is a replica, or too old.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

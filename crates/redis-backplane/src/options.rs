@@ -19,8 +19,8 @@ use crate::transport::Address;
 /// The default of [`RedisBackplaneBuilder::hub`].
 pub const DEFAULT_HUB: &str = "hub";
 
-/// The default of [`RedisBackplaneBuilder::patience`]: a server that forks to write its snapshot is silent for less, and a
-/// cut link is noticed within two seconds.
+/// The default of [`RedisBackplaneBuilder::patience`]: a server that forks to write its snapshot is silent for less,
+/// and a cut link is noticed within two seconds.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The shortest patience, as Redis looks at its clock ten times a second, and the longest.
@@ -42,22 +42,22 @@ impl RedisBackplaneBuilder {
         Self { urls: vec![url], hub: DEFAULT_HUB.into(), patience: DEFAULT_PATIENCE, authorities: None, identity: None }
     }
 
-    /// Another node of the same Cluster, to ask where the first does not answer. Its user, password and TLS are those of
-    /// the first URL. Nodes that were told of are remembered, but only while this process runs.
+    /// Another node of the same Cluster, to ask where the first does not answer. Its user, password and TLS are those
+    /// of the first URL. Nodes that were told of are remembered, but only while this process runs.
     pub fn node(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
         self
     }
 
-    /// The name of the hub: 1 to 128 ASCII letters, digits, `-`, `_`, `.` or `:`. Hubs of the same name share a log, and
-    /// hubs of different names nothing. Defaults to [`DEFAULT_HUB`].
+    /// The name of the hub: 1 to 128 ASCII letters, digits, `-`, `_`, `.` or `:`. Hubs of the same name share a log,
+    /// and hubs of different names nothing. Defaults to [`DEFAULT_HUB`].
     pub fn hub(mut self, name: impl Into<String>) -> Self {
         self.hub = name.into();
         self
     }
 
-    /// For how long a server that owes an answer may send nothing before it is taken for gone: 500 ms to a minute. What is
-    /// sent to it then may have been taken. Defaults to [`DEFAULT_PATIENCE`].
+    /// For how long a server that owes an answer may send nothing before it is taken for gone: 500 ms to a minute. What
+    /// is sent to it then may have been taken. Defaults to [`DEFAULT_PATIENCE`].
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -75,11 +75,12 @@ impl RedisBackplaneBuilder {
         self
     }
 
-    /// Connects, and sees that the server will do. Works on any runtime, and without: the connection is on a thread of the
-    /// backplane's own. Takes at most twice the [patience](Self::patience).
+    /// Connects, and sees that the server will do. Works on any runtime, and without: the connection is on a thread of
+    /// the backplane's own. Takes at most twice the [patience](Self::patience).
     ///
     /// # Errors
-    /// A setting is wrong, or there is no server that will do: see [`RedisConnectErrorKind`](crate::RedisConnectErrorKind).
+    /// A setting is wrong, or there is no server that will do: see
+    /// [`RedisConnectErrorKind`](crate::RedisConnectErrorKind).
     pub async fn connect(self) -> Result<RedisBackplane, RedisConnectError> {
         let keys = Keys::of(&self.hub)?;
         if !PATIENCE.contains(&self.patience) {

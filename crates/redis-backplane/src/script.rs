@@ -41,7 +41,8 @@ impl Script {
         load
     }
 
-    /// Runs it with what `arguments` adds. If the server has forgotten the script, it gets it again: it has not run then.
+    /// Runs it with what `arguments` adds. If the server has forgotten the script, it gets it again: it has not run
+    /// then.
     pub(crate) async fn run(
         &self,
         link: &Link,

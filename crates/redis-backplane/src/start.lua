@@ -1,14 +1,15 @@
 -- Says where a tail starts; and finds out whether the log here is still the one that the caller knows.
 --
 -- ARGV: what to name the log if it is a new one; the log the caller follows and the last id it saw there, both empty if
--- none; the record of that id, empty if it does not have it any more; the log and the id of the newest entry that it knows
--- to be taken, or both empty; the bounds.
+-- none; the record of that id, empty if it does not have it any more; the log and the id of the newest entry that it
+-- knows to be taken, or both empty; the bounds.
 --
--- Returns `ok`, the name of the log, the id to start behind, the newest id there is to read, whether passing records are
--- missed (1 or 0), up to which id they may be, and the last id that was given; or `format`, where that is not this one.
+-- Returns `ok`, the name of the log, the id to start behind, the newest id there is to read, whether passing records
+-- are missed (1 or 0), up to which id they may be, and the last id that was given; or `format`, where that is not this
+-- one.
 
--- Whether this entry, which the log had once, can have been lost only to retention. Two servers that were both written to
--- while they could not see each other may have the same id for different records.
+-- Whether this entry, which the log had once, can have been lost only to retention. Two servers that were both written
+-- to while they could not see each other may have the same id for different records.
 local function has(id, record)
   if newer(id, last) then return false end
   if not newer(id, lasting.trimmed) or not newer(id, passing.trimmed) then return true end

@@ -1,7 +1,7 @@
 //! Reading the state of a log: what retention has taken and is still the newest of its keys.
 //!
-//! It is read in portions while the log goes on. Who was the newest at `after` and is not any more when it is looked for has
-//! been followed by an entry behind `after`, which the tail brings.
+//! It is read in portions while the log goes on. Who was the newest at `after` and is not any more when it is looked
+//! for has been followed by an entry behind `after`, which the tail brings.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! Following the log: on a connection of its own, from the last entry seen, and sure to have seen all of it.
 //!
-//! Redis is asked for what is behind that entry in both streams, and for what the log is called now, again and again; it
-//! answers as soon as there is something, or with nothing after a while. Each entry names the one before it. If that was not
-//! seen, or the log has another name or an earlier end, the tail fails; the next one begins with `start.lua`, which finds
-//! out what has happened.
+//! Redis is asked for what is behind that entry in both streams, and for what the log is called now, again and again;
+//! it answers as soon as there is something, or with nothing after a while. Each entry names the one before it. If that
+//! was not seen, or the log has another name or an earlier end, the tail fails; the next one begins with `start.lua`,
+//! which finds out what has happened.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -25,8 +25,8 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Trusts what the system trusts, or only the authorities in a PEM file; and comes with the certificate and the key in
-    /// two PEM files, if there are any.
+    /// Trusts what the system trusts, or only the authorities in a PEM file; and comes with the certificate and the key
+    /// in two PEM files, if there are any.
     pub(crate) fn new(authorities: Option<&Path>, identity: Option<(&Path, &Path)>) -> Result<Self, RedisConnectError> {
         let roots = match authorities {
             Some(path) => roots_of(certificates(path)?),

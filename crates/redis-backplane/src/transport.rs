@@ -99,7 +99,8 @@ impl Pulse {
         Waiting { pulse: self, bytes }
     }
 
-    /// Comes back when the server owes an answer and has given no sign of life for this long; longer if it has much to read.
+    /// Comes back when the server owes an answer and has given no sign of life for this long; longer if it has much to
+    /// read.
     pub(crate) async fn silence(&self, patience: Duration) {
         let mut is_late = false;
         loop {

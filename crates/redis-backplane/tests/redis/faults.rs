@@ -1,5 +1,5 @@
-//! What an append says and a tail notices when Redis goes away, comes back, or comes back as another. That nothing is lost
-//! or repeated by it is checked in `tests/backplane`.
+//! What an append says and a tail notices when Redis goes away, comes back, or comes back as another. That nothing is
+//! lost or repeated by it is checked in `tests/backplane`.
 
 use std::time::{Duration, Instant};
 

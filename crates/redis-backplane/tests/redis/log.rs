@@ -1,5 +1,5 @@
-//! What is Redis's own of a log: what stays in its keys, how much of it, and what others do to them. What every backplane
-//! has to do is in `tests/backplane`.
+//! What is Redis's own of a log: what stays in its keys, how much of it, and what others do to them. What every
+//! backplane has to do is in `tests/backplane`.
 
 use std::time::Duration;
 
