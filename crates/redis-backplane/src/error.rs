@@ -11,7 +11,7 @@ use ssehub::{BackplaneError, BackplaneErrorKind};
 use crate::script::FORMAT;
 
 /// The codes of answers by which Redis refuses a command before it runs.
-const REFUSALS: [&str; 17] = [
+const REFUSALS: [&str; 16] = [
     "ASK",
     "BUSY",
     "CLUSTERDOWN",
@@ -27,7 +27,6 @@ const REFUSALS: [&str; 17] = [
     "OOM",
     "READONLY",
     "TRYAGAIN",
-    "UNKILLABLE",
     "WRONGPASS",
 ];
 
@@ -171,5 +170,60 @@ impl Failure {
 impl From<RedisError> for Failure {
     fn from(error: RedisError) -> Self {
         Self::Redis(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Redis answers, as it comes.
+    fn answered(line: &str) -> Failure {
+        let answer = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        answer.extract_error().expect_err("it is an error").into()
+    }
+
+    #[test]
+    fn what_redis_refuses_before_a_script_runs_is_surely_not_taken() {
+        for line in [
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+            "READONLY Can not run script with write flag on readonly replica.",
+            "LOADING Redis is loading the dataset in memory",
+            "MOVED 866 127.0.0.1:7000",
+            "NOAUTH Authentication required.",
+            "BUSY Redis is busy running a script.",
+        ] {
+            assert_eq!(answered(line).kind(), BackplaneErrorKind::Unavailable, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_fails_in_the_middle_may_have_been_taken() {
+        for line in [
+            "OOM command not allowed when used memory > 'maxmemory'. script: 1, on @user_script:9.",
+            "WRONGTYPE Operation against a key holding the wrong kind of value script: 1, on @user_script:9.",
+            "ERR something that nobody knows",
+        ] {
+            assert_eq!(answered(line).kind(), BackplaneErrorKind::Uncertain, "{line}");
+        }
+        let broken = Failure::from(RedisError::from(io::Error::from(io::ErrorKind::BrokenPipe)));
+        assert_eq!((broken.kind(), broken.ends_connection()), (BackplaneErrorKind::Uncertain, true));
+    }
+
+    #[test]
+    fn where_the_log_has_moved_to_is_a_host_and_a_port() {
+        for (line, place) in [
+            ("MOVED 866 127.0.0.1:7000", Some(("127.0.0.1", 7000))),
+            ("MOVED 866 ::1:7000", Some(("::1", 7000))),
+            ("MOVED 866 :7000", Some(("", 7000))),
+            ("MOVED 866 ?:7000", Some(("", 7000))),
+            ("MOVED 866 127.0.0.1", None),
+            ("MOVED", None),
+            ("ASK 866 127.0.0.1:7000", None),
+        ] {
+            let failure = answered(line);
+            assert_eq!(failure.moved_to(), place, "{line}");
+            assert!(failure.ends_connection(), "{line}");
+        }
     }
 }

@@ -169,3 +169,49 @@ fn addresses(slots: Value) -> Vec<Address> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    #[test]
+    fn a_primary_of_redis_7_will_do_and_nothing_else() {
+        let check = |version, mode, role| {
+            let fields = ["server", "redis", "version", version, "mode", mode, "role", role];
+            let hello = Hello::from(Value::Array(fields.map(value).to_vec())).unwrap();
+            hello.check(&Address::Tcp("here".into(), 1)).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(check("7.0.0", "standalone", "master"), Ok(()));
+        assert_eq!(check("8.2.1", "cluster", "replica"), Ok(()));
+        for (version, mode, role, wrong) in [
+            ("6.2.14", "standalone", "master", "redis at here:1 is version 6.2.14; it has to be 7.0 or later"),
+            ("7.0.0", "standalone", "replica", "redis at here:1 is a replica; it has to be the primary"),
+            (
+                "7.0.0",
+                "sentinel",
+                "sentinel",
+                "redis at here:1 is a Sentinel; give the URL of the server that it watches",
+            ),
+        ] {
+            assert_eq!(check(version, mode, role), Err(wrong.to_owned()));
+        }
+        assert!(Hello::from(Value::Array(vec![])).unwrap().check(&Address::Tcp("here".into(), 1)).is_err());
+    }
+
+    #[test]
+    fn the_nodes_of_a_cluster_are_those_with_a_host() {
+        let node = |host: Value, port| Value::Array(vec![host, Value::Int(port), value("an id")]);
+        let range = |nodes: Vec<Value>| Value::Array([Value::Int(0), Value::Int(9)].into_iter().chain(nodes).collect());
+        let slots = Value::Array(vec![
+            range(vec![node(value("one"), 1), node(Value::Nil, 2), node(value(""), 3)]),
+            range(vec![node(value("four"), 4), node(value("five"), 70_000), Value::Nil]),
+            Value::Int(1),
+        ]);
+        assert_eq!(addresses(slots), [Address::Tcp("one".into(), 1), Address::Tcp("four".into(), 4)]);
+        assert_eq!(addresses(Value::Nil), []);
+    }
+}
