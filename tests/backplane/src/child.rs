@@ -29,15 +29,7 @@ impl Program {
         dies_with_us(self.name)
     }
 
-    /// Starts such a command.
-    ///
-    /// # Panics
-    /// If it cannot be started; the message names the package to install.
-    pub fn start(self, command: Command) -> Owned {
-        start(command).unwrap_or_else(|error| panic!("{self:?} does not start: {error}"))
-    }
-
-    /// What to say when it ended at once.
+    /// What to say when it does not start.
     pub fn advice(self) -> String {
         format!("is Debian's {} installed? `apt-get install {}`", self.package, self.package)
     }
@@ -50,11 +42,13 @@ pub fn dies_with_us(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Starts a command from a thread that lives as long as this process, because a death signal comes when the *thread*
-/// that started the process ends.
+/// Starts a [command that dies with us](dies_with_us) from a thread that lives as long as this process, because the signal
+/// comes when the *thread* that started the command ends.
+///
+/// A program that is missing shows later, by the status 127.
 ///
 /// # Errors
-/// If the system does not start it.
+/// If there is no `setpriv`.
 pub fn start(command: Command) -> io::Result<Owned> {
     type Order = (Command, mpsc::Sender<io::Result<Child>>);
     static STARTER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
@@ -69,7 +63,10 @@ pub fn start(command: Command) -> io::Result<Owned> {
     });
     let (answer, answered) = mpsc::channel();
     starter.send((command, answer)).expect("the thread takes orders for ever");
-    answered.recv().expect("each order is answered").map(Owned)
+    let started = answered.recv().expect("each order is answered");
+    let explain =
+        |error| io::Error::other(format!("setpriv, which is in Debian's util-linux, does not start: {error}"));
+    started.map(Owned).map_err(explain)
 }
 
 impl Owned {

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::{
     certificate::Certificate,
-    child::{Owned, Program},
+    child::{self, Owned, Program},
     port::Port,
     wait::{PATIENCE, until_blocking},
 };
@@ -186,7 +186,7 @@ impl RedisServer {
         let log = || File::options().create(true).append(true).open(self.log()).expect("a log can be written");
         let mut command = REDIS.command();
         command.args(self.arguments()).stdin(Stdio::null()).stdout(log()).stderr(log());
-        self.process = Some(REDIS.start(command));
+        self.process = Some(child::start(command).unwrap_or_else(|error| panic!("{error}")));
         self.answers();
         if self.options.cluster {
             self.take_all_slots();
