@@ -15,6 +15,7 @@ mod flood;
 mod fuzz;
 mod instructions;
 mod passed_on;
+mod scale;
 mod soak;
 mod test;
 mod tools;
@@ -40,6 +41,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// Counts the instructions of the hub's own steps.
     Instructions(PassedOn),
+    /// Measures what a hub costs over several nodes, and on a log that outlives it.
+    Scale(PassedOn),
     /// Puts the playground under mixed load for an hour and watches what it holds.
     Soak(PassedOn),
     /// Runs everything that has to hold before a change lands.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Flood(args) => flood::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Instructions(options) => instructions::run(&options),
+        Command::Scale(options) => scale::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Test(args) => test::run(&args),
     };
