@@ -25,6 +25,9 @@ const PAUSE: std::ops::Range<u64> = 0..12;
 /// The name of the event after which no other is sent.
 pub const END: &str = "end";
 
+/// How a node words that it does not know what became of an event.
+const UNSURE: &str = "may or may not have taken";
+
 /// What a publisher was told of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -105,7 +108,7 @@ async fn send(client: &mut Client, request: &Request) -> Told {
     };
     match response.head.status {
         200 => Told::Taken(id_of(&response)),
-        503 if response.json()["uncertain"] == true => Told::Unsure,
+        503 if response.json()["error"].as_str().is_some_and(|error| error.contains(UNSURE)) => Told::Unsure,
         503 => Told::Refused,
         _ => panic!("an event is answered by {response:?}"),
     }
