@@ -65,11 +65,16 @@ impl Nodes {
         if !is_listening {
             directory.hear_all(now_ms);
         }
-        for node in directory.silent_since(now_ms.saturating_sub(millis(self.timeout))) {
+        let silent = directory.silent_since(now_ms.saturating_sub(millis(self.timeout)));
+        for &node in &silent {
             tracing::warn!(%node, "a node of the hub is silent; its connections are taken for gone");
             directory.drop_node(node, now_ms + millis(config.resume_window), config.max_parked, false);
         }
         directory.let_go_of_orphans(now_ms);
+        // Who has started since knows nothing of what the silent ones had.
+        if !silent.is_empty() && directory.is_oldest(self.id) {
+            self.outbox.tell_all();
+        }
     }
 }
 

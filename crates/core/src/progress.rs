@@ -36,6 +36,11 @@ impl Progress {
         }
     }
 
+    /// The newest record that this node has taken in.
+    pub(crate) fn newest(&self) -> Position {
+        self.0.lock().newest.map_or_else(Position::default, |newest| newest.position)
+    }
+
     /// Waits until this node has taken in a record of its log; false if the log became another one first.
     pub(crate) async fn reach(&self, id: EventId) -> bool {
         let (sender, reached) = oneshot::channel();

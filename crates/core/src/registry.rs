@@ -79,6 +79,7 @@ impl Inner {
             }
             let known_id = inherited.as_ref().map(|it| &it.id).or(claimed.as_ref().map(|it| &it.id));
             if let Some(id) = known_id {
+                self.say_claim(&request, id);
                 cell = Arc::new(Cell::new(Arc::clone(id), request.user.clone(), self.shards.current()));
             }
             let mut state = cell.inner.lock();

@@ -99,7 +99,6 @@ pub(crate) struct Inherited {
     /// The offsets to which snapshots of joined groups were owed, or may have been lost on the way.
     pub(crate) snapshots: JoinSnapshots,
     joined: Vec<Joined>,
-    is_heard: bool,
     /// What would have read on.
     pub(crate) waker: Option<Waker>,
 }
@@ -113,7 +112,7 @@ impl Inherited {
         }
         state.snapshots = self.snapshots;
         if let Some(session) = &mut state.session {
-            (session.joined, session.is_heard) = (self.joined, self.is_heard);
+            session.joined = self.joined;
         }
         self.waker
     }
@@ -265,9 +264,9 @@ impl Inner {
             }
         }
         let mut snapshots = std::mem::take(&mut state.snapshots);
-        let (mut places, mut is_heard) = (Vec::new(), false);
+        let mut places = Vec::new();
         if let Some(session) = &mut state.session {
-            (places, is_heard) = (std::mem::take(&mut session.joined), session.is_heard);
+            places = std::mem::take(&mut session.joined);
             snapshots.append(std::mem::take(&mut session.unproven));
             if let Some(parked) = session.parked.take() {
                 self.sessions.lock().parked.remove(&parked.place);
@@ -276,7 +275,7 @@ impl Inner {
         state.gone = true;
         state.closing = Some(Box::new(superseded()));
         let waker = self.quiet(&mut state);
-        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, is_heard, waker }))
+        Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, waker }))
     }
 
     /// Whether a session is another node's, and may be taken from it.
@@ -292,18 +291,22 @@ impl Inner {
         Ok(true)
     }
 
-    /// Takes a session from another node, and says so.
+    /// Takes a session from another node.
     pub(crate) fn claim(&self, request: &ConnectRequest) -> Option<Claimed> {
         let key = key(request.user.as_ref(), request.session.as_ref())?;
-        let nodes = self.nodes.as_ref()?;
-        let claimed = nodes.directory.lock().claim(&key)?;
-        let (user, session) = key;
-        nodes.outbox.say(Say::Claim {
-            user: user.as_deref().map(str::to_owned),
-            session: session.to_string(),
-            connection: claimed.id.to_string(),
-        });
-        Some(claimed)
+        self.nodes.as_ref()?.directory.lock().claim(&key)
+    }
+
+    /// Tells other nodes that somebody has come back to a session here. Also where this node had it: of two who come back
+    /// on two nodes the last one to say so has it, and that is who came last.
+    pub(crate) fn say_claim(&self, request: &ConnectRequest, connection: &str) {
+        if let (Some(nodes), Some(session)) = (&self.nodes, &request.session) {
+            nodes.outbox.say(Say::Claim {
+                user: request.user.as_deref().map(str::to_owned),
+                session: session.to_string(),
+                connection: connection.to_owned(),
+            });
+        }
     }
 
     /// What this node has said of a session has come back: all others have heard it, or will before anything that comes later.

@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record};
-use crate::id::EventId;
+use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::nodes::Nodes;
-use crate::nodes::signal::{Gone, NodeId, Presence, Say, Signal};
+use crate::nodes::signal::{Gone, NodeId, OrphanForm, Presence, Say, Signal};
 use crate::registry::here;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 
@@ -183,20 +183,23 @@ impl Announcer {
         all: bool,
     ) -> Result<(), BackplaneError> {
         let mut rest: Vec<(Arc<str>, Note)> = notes.into_iter().collect();
+        let mut orphans = Vec::new();
         if all {
             self.round += 1;
             self.next_round = Instant::now() + BETWEEN_ROUNDS;
             let cells = hub.upgrade().map(|hub| hub.cells()).unwrap_or_default();
             rest.extend(cells.iter().map(|cell| (Arc::clone(&cell.id), Note::Changed)));
+            let now_ms = hub.upgrade().map_or(0, |hub| hub.clock.now_ms());
+            orphans = nodes.directory.lock().orphans_to_tell(nodes.id, now_ms);
         }
-        while all || !rest.is_empty() {
-            let mut presence = Presence { round: self.round, here: Vec::new(), gone: Vec::new(), is_all: false };
+        while all || !rest.is_empty() || !orphans.is_empty() {
+            let mut presence = Presence { round: self.round, ..Presence::default() };
             let told = {
                 let Some(hub) = hub.upgrade() else { return Ok(()) };
-                hub.fill(&mut presence, &mut rest)
+                hub.fill(&mut presence, &mut rest, &mut orphans)
             };
-            presence.is_all = all && rest.is_empty();
-            let is_last = rest.is_empty();
+            let is_last = rest.is_empty() && orphans.is_empty();
+            presence.is_all = all && is_last;
             if let Err(error) = self.append(nodes.id, vec![Say::Presence(presence)]).await {
                 let notes = told.into_iter().chain(rest).collect();
                 nodes.outbox.put_back(Waiting { notes, says: VecDeque::new(), all });
@@ -224,8 +227,21 @@ impl Inner {
     }
 
     /// Fills one record with what has become of connections, and takes these from the rest.
-    fn fill(&self, presence: &mut Presence, rest: &mut Vec<(Arc<str>, Note)>) -> Vec<(Arc<str>, Note)> {
+    fn fill(
+        &self,
+        presence: &mut Presence,
+        rest: &mut Vec<(Arc<str>, Note)>,
+        orphans: &mut Vec<OrphanForm>,
+    ) -> Vec<(Arc<str>, Note)> {
         let (mut size, mut told) = (0, Vec::new());
+        let Position { ms, seq } = self.progress.newest();
+        presence.as_of = (ms, seq);
+        while size < CHUNK_BYTES
+            && let Some(orphan) = orphans.pop()
+        {
+            size += orphan.size();
+            presence.orphans.push(orphan);
+        }
         while size < CHUNK_BYTES
             && let Some((id, note)) = rest.pop()
         {

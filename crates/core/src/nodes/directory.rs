@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::clock::millis;
 use crate::id::Position;
 use crate::nodes::ask::ANSWER_TIMEOUT;
-use crate::nodes::signal::{Gone, Here, JoinedForm, NodeId, Presence, SessionForm};
+use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm};
 use crate::registry::ConnectionInfo;
 use crate::session::{Joined, SessionKey};
 use crate::topic::Topic;
@@ -17,6 +17,8 @@ use crate::topic::Topic;
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     nodes: HashMap<NodeId, Node>,
+    /// Nodes that have shut down, and when: what they have said just before may come after.
+    left: HashMap<NodeId, u64>,
     /// When all nodes were asked for everything they have.
     all_asked_ms: Option<u64>,
     connections: HashMap<Arc<str>, Elsewhere>,
@@ -52,6 +54,8 @@ struct Elsewhere {
 struct RemoteSession {
     name: Arc<str>,
     joined: Vec<Joined>,
+    /// Up to which place of the log that is.
+    changed: Position,
 }
 
 #[derive(Debug)]
@@ -73,11 +77,15 @@ pub(crate) struct Claimed {
 }
 
 impl Directory {
-    /// Hears of a node.
-    pub(crate) fn hear(&mut self, node: NodeId, now_ms: u64) {
+    /// Hears of a node; false if it has left.
+    pub(crate) fn hear(&mut self, node: NodeId, now_ms: u64) -> bool {
+        if self.left.contains_key(&node) {
+            return false;
+        }
         let asked_ms = self.all_asked_ms;
         let node = self.nodes.entry(node).or_insert(Node { heard_ms: now_ms, asked_ms, is_known: false });
         node.heard_ms = now_ms;
+        true
     }
 
     /// All nodes are asked for everything they have.
@@ -104,8 +112,9 @@ impl Directory {
         self.nodes.values_mut().for_each(|node| node.heard_ms = now_ms);
     }
 
-    /// The nodes that were not heard of since.
-    pub(crate) fn silent_since(&self, ms: u64) -> Vec<NodeId> {
+    /// The nodes that were not heard of since. What has left before that is forgotten.
+    pub(crate) fn silent_since(&mut self, ms: u64) -> Vec<NodeId> {
+        self.left.retain(|_, left_ms| *left_ms >= ms);
         self.nodes.iter().filter(|(_, node)| node.heard_ms < ms).map(|(id, _)| *id).collect()
     }
 
@@ -121,9 +130,12 @@ impl Directory {
 
     /// Takes in what a node says of its connections.
     pub(crate) fn update(&mut self, node: NodeId, presence: Presence, until_ms: u64, max_orphans: usize) {
-        let Presence { round, here, gone, is_all } = presence;
+        let Presence { round, as_of: (ms, seq), here, gone, orphans: _, is_all } = presence;
+        if self.left.contains_key(&node) {
+            return;
+        }
         for here in here {
-            self.put(node, round, here);
+            self.put(node, round, Position { ms, seq }, here);
         }
         for Gone { connection, resumable } in gone {
             if self.connections.get(&*connection).is_some_and(|elsewhere| elsewhere.node == node) {
@@ -139,13 +151,15 @@ impl Directory {
         }
     }
 
-    fn put(&mut self, node: NodeId, round: u64, here: Here) {
+    fn put(&mut self, node: NodeId, round: u64, as_of: Position, here: Here) {
         let before = self.connections.get(&*here.connection);
         let is_claimed = before.is_some_and(|before| before.is_claimed);
         if is_claimed && before.is_some_and(|before| before.node != node) {
             return;
         }
-        self.take(&here.connection);
+        // What it has joined since it was looked at is known from the log.
+        let joined_since = self.take(&here.connection).and_then(|before| before.session);
+        let joined_since = joined_since.filter(|session| session.changed > as_of);
         let id: Arc<str> = here.connection.into();
         let user: Option<Arc<str>> = here.user.map(|user| self.user_name(user));
         let groups: Box<[Arc<str>]> = here.groups.into_iter().map(|group| self.group_name(group)).collect();
@@ -156,8 +170,10 @@ impl Directory {
             self.groups.entry(Arc::clone(group)).or_default().insert(Arc::clone(&id));
         }
         let session = here.session.map(|SessionForm { name, joined }| {
-            let joined = joined.into_iter().map(Joined::from).collect();
-            Box::new(RemoteSession { name: name.into(), joined })
+            joined_since.unwrap_or_else(|| {
+                let joined = joined.into_iter().map(Joined::from).collect();
+                Box::new(RemoteSession { name: name.into(), joined, changed: as_of })
+            })
         });
         if let Some(session) = &session {
             let key = (user.clone(), Arc::clone(&session.name));
@@ -209,6 +225,12 @@ impl Directory {
         gone.into_iter().filter_map(|id| Some((Arc::clone(&id), self.take(&id)?))).collect()
     }
 
+    /// A node has shut down.
+    pub(crate) fn leave(&mut self, node: NodeId, now_ms: u64, until_ms: u64, max_orphans: usize) {
+        self.left.insert(node, now_ms);
+        self.drop_node(node, until_ms, max_orphans, true);
+    }
+
     /// A node is gone: its connections with it, but not what can be come back to. Its hooks were told so, or not.
     pub(crate) fn drop_node(&mut self, node: NodeId, until_ms: u64, max_orphans: usize, is_told: bool) {
         self.nodes.remove(&node);
@@ -220,7 +242,7 @@ impl Directory {
     fn keep_orphan(&mut self, id: &Arc<str>, of: Option<Elsewhere>, until_ms: u64, max_orphans: usize, is_told: bool) {
         let Some(Elsewhere { user, session: Some(session), .. }) = of else { return };
         if self.orphans.len() < max_orphans {
-            let RemoteSession { name, joined } = *session;
+            let RemoteSession { name, joined, .. } = *session;
             self.orphans.insert((user, name), Orphan { id: Arc::clone(id), joined, until_ms, is_told });
         }
     }
@@ -243,6 +265,40 @@ impl Directory {
             let Some(elsewhere) = self.connections.get_mut(&id) else { continue };
             let Some(session) = elsewhere.session.take() else { continue };
             self.sessions.remove(&(elsewhere.user.clone(), session.name));
+        }
+    }
+
+    /// Whether no other node has started before this one.
+    pub(crate) fn is_oldest(&self, node: NodeId) -> bool {
+        self.nodes.keys().all(|other| node < *other)
+    }
+
+    /// The sessions that no node has, if this node is the one to tell of them: the oldest, which has heard most.
+    pub(crate) fn orphans_to_tell(&self, teller: NodeId, now_ms: u64) -> Vec<OrphanForm> {
+        if !self.is_oldest(teller) {
+            return Vec::new();
+        }
+        let orphans = self.orphans.iter().map(|((user, name), orphan)| {
+            let joined = orphan.joined.iter().map(JoinedForm::from).collect();
+            OrphanForm {
+                connection: orphan.id.to_string(),
+                user: user.as_deref().map(str::to_owned),
+                session: SessionForm { name: name.to_string(), joined },
+                left_ms: orphan.until_ms.saturating_sub(now_ms),
+                is_told: orphan.is_told,
+            }
+        });
+        orphans.collect()
+    }
+
+    /// Hears of a session that no node has; this one neither, which who asks knows.
+    pub(crate) fn hear_of_orphan(&mut self, form: OrphanForm, now_ms: u64, max_orphans: usize) {
+        let OrphanForm { connection, user, session: SessionForm { name, joined }, left_ms, is_told } = form;
+        let key: SessionKey = (user.map(Arc::from), name.into());
+        if self.orphans.len() < max_orphans && !self.sessions.contains_key(&key) && !self.orphans.contains_key(&key) {
+            let joined = joined.into_iter().map(Joined::from).collect();
+            let until_ms = now_ms.saturating_add(left_ms);
+            self.orphans.insert(key, Orphan { id: connection.into(), joined, until_ms, is_told });
         }
     }
 
@@ -271,10 +327,10 @@ impl Directory {
 
     /// A node has taken a session from another one, or from this one, which had it `here`. That is how a connection moves:
     /// what its former node still says of it is out of date.
-    pub(crate) fn claimed_by(&mut self, node: NodeId, key: &SessionKey, here: Option<Here>) {
+    pub(crate) fn claimed_by(&mut self, node: NodeId, as_of: Position, key: &SessionKey, here: Option<Here>) {
         self.orphans.remove(key);
         if let Some(here) = here {
-            self.put(node, u64::MAX, here);
+            self.put(node, u64::MAX, as_of, here);
         }
         if let Some(elsewhere) = self.sessions.get(key).and_then(|id| self.connections.get_mut(id)) {
             // It is in no round of that node yet.
@@ -283,12 +339,13 @@ impl Directory {
     }
 
     /// A connection with a session has joined a group, or left it.
-    pub(crate) fn change_group(&mut self, connection: &str, group: &str, joins: Option<(Position, bool)>) {
+    pub(crate) fn change_group(&mut self, connection: &str, group: &str, at: Position, joins: Option<Joins>) {
         let Some(elsewhere) = self.connections.get_mut(connection) else { return };
         let Some(session) = &mut elsewhere.session else { return };
+        session.changed = at;
         session.joined.retain(|joined| *joined.group != *group);
-        if let Some((since, snapshot)) = joins {
-            session.joined.push(Joined { group: group.into(), since, snapshot });
+        if let Some(Joins { snapshot }) = joins {
+            session.joined.push(Joined { group: group.into(), since: at, snapshot });
         }
     }
 
@@ -359,12 +416,12 @@ mod tests {
     }
 
     fn says(round: u64, here: Vec<Here>, is_all: bool) -> Presence {
-        Presence { round, here, gone: Vec::new(), is_all }
+        Presence { round, here, is_all, ..Presence::default() }
     }
 
     fn gone(connection: &str, resumable: bool) -> Presence {
         let gone = vec![Gone { connection: connection.into(), resumable }];
-        Presence { round: 1, here: Vec::new(), gone, is_all: false }
+        Presence { round: 1, gone, ..Presence::default() }
     }
 
     #[test]
@@ -420,10 +477,43 @@ mod tests {
     }
 
     #[test]
+    fn what_was_joined_since_a_node_has_looked_is_not_forgotten() {
+        let (node, mut directory) = (NodeId::draw(), Directory::default());
+        let told = |ms| Presence { as_of: (ms, 0), ..says(1, vec![here("a", "alice", "g", Some("s"))], false) };
+        directory.update(node, told(1), 9, 9);
+        directory.change_group("a", "h", Position { ms: 2, seq: 0 }, Some(Joins { snapshot: false }));
+        let joined = |directory: &Directory| directory.joined(&(Some("alice".into()), "s".into())).map(<[_]>::len);
+        directory.update(node, told(1), 9, 9);
+        assert_eq!(joined(&directory), Some(1), "it looked before");
+        directory.update(node, told(2), 9, 9);
+        assert_eq!(joined(&directory), Some(0), "it looked after, and knows better");
+    }
+
+    #[test]
+    fn the_oldest_node_tells_new_ones_which_sessions_nobody_has() {
+        let ([node, newer], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
+        let (oldest, newer) = (node.min(newer), node.max(newer));
+        directory.update(newer, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
+        directory.drop_node(newer, 20, 9, true);
+        directory.hear(newer, 1);
+        let told = directory.orphans_to_tell(oldest, 5);
+        assert_eq!((told.len(), told[0].left_ms), (1, 15));
+        directory.hear(oldest, 1);
+        assert!(directory.orphans_to_tell(newer, 5).is_empty());
+        let mut late = Directory::default();
+        told.iter().for_each(|orphan| late.hear_of_orphan(orphan.clone(), 100, 1));
+        late.let_go_of_orphans(114);
+        let claimed = late.claim(&(Some("alice".into()), "s".into())).expect("it may be come back to");
+        assert_eq!((&*claimed.id, claimed.is_told), ("a", true));
+        told.iter().for_each(|orphan| late.hear_of_orphan(orphan.clone(), 100, 0));
+        assert!(late.orphans.is_empty(), "there is no room for it");
+    }
+
+    #[test]
     fn a_connection_that_has_moved_is_not_its_former_nodes_to_take_away() {
         let ([one, other], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
         directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
-        directory.claimed_by(other, &(Some("alice".into()), "s".into()), None);
+        directory.claimed_by(other, Position::default(), &(Some("alice".into()), "s".into()), None);
         directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
         directory.update(one, gone("a", false), 9, 9);
         assert_eq!(directory.node_of("a"), Some(other));

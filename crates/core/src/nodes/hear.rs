@@ -35,11 +35,7 @@ impl Inner {
         let Some(nodes) = &self.nodes else { return };
         let Signal { from, says } = signal;
         let now_ms = self.clock.now_ms();
-        // One that has left says nothing more.
-        let is_other = from != nodes.id && !says.contains(&Say::Leaving);
-        if is_other {
-            nodes.directory.lock().hear(from, now_ms);
-        }
+        let is_other = from != nodes.id && nodes.directory.lock().hear(from, now_ms);
         for say in says {
             self.hear_say(nodes, at, from, say);
         }
@@ -56,8 +52,9 @@ impl Inner {
             Say::Hello(of) if !is_own && of.is_none_or(|of| of == nodes.id) => nodes.outbox.tell_all(),
             Say::Hello(_) => {}
             Say::Leaving if !is_own => {
-                let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
-                nodes.directory.lock().drop_node(from, until_ms, self.config.max_parked, true);
+                let now_ms = self.clock.now_ms();
+                let until_ms = now_ms + millis(self.config.resume_window);
+                nodes.directory.lock().leave(from, now_ms, until_ms, self.config.max_parked);
             }
             Say::Leaving => {}
             Say::Presence(presence) if !is_own => self.hear_presence(nodes, from, presence),
@@ -83,34 +80,44 @@ impl Inner {
                 if is_own {
                     self.has_heard_itself(&key, &connection);
                 } else {
-                    self.hand_over(&key, &connection, |here| nodes.directory.lock().claimed_by(from, &key, here));
+                    self.hand_over(&key, &connection, |here| nodes.directory.lock().claimed_by(from, at, &key, here));
                 }
             }
         }
     }
 
     fn hear_presence(&self, nodes: &Nodes, from: NodeId, mut presence: Presence) {
+        // A client that came back before the first node had said of its session: the second one's is the session now.
+        for here in &presence.here {
+            if let Some(key) = here.session_key()
+                && nodes.directory.lock().node_of(&here.connection).is_none()
+                && self.cell(&here.connection).is_none()
+            {
+                self.hand_over(&key, &here.connection, |_| {});
+            }
+        }
+        // With the log locked nobody comes back here meanwhile.
+        let _log = self.log.read();
         // What this node has taken over is its own, whatever the other has not heard yet.
         presence.here.retain(|here| {
             let own = self.cell(&here.connection);
             own.iter().for_each(|cell| nodes.outbox.note(&cell.id, Note::Changed));
             own.is_none()
         });
-        // A client that came back before the first node had said of its session: the second one's is the session now.
-        for here in &presence.here {
-            if let Some(key) = here.session_key()
-                && nodes.directory.lock().node_of(&here.connection).is_none()
-            {
-                self.hand_over(&key, &here.connection, |_| {});
-            }
+        let mut orphans = std::mem::take(&mut presence.orphans);
+        orphans.retain(|orphan| self.cell(&orphan.connection).is_none());
+        let now_ms = self.clock.now_ms();
+        let until_ms = now_ms + millis(self.config.resume_window);
+        let mut directory = nodes.directory.lock();
+        directory.update(from, presence, until_ms, self.config.max_parked);
+        for orphan in orphans {
+            directory.hear_of_orphan(orphan, now_ms, self.config.max_parked);
         }
-        let until_ms = self.clock.now_ms() + millis(self.config.resume_window);
-        nodes.directory.lock().update(from, presence, until_ms, self.config.max_parked);
     }
 
     fn hear_group(&self, nodes: &Nodes, at: Position, from: NodeId, change: &GroupChange) {
         let GroupChange { ask, at: node, connection, group, joins } = change;
-        nodes.directory.lock().change_group(connection, group, joins.map(|joins| (at, joins.snapshot)));
+        nodes.directory.lock().change_group(connection, group, at, *joins);
         let what = joins.map_or(Change::Leave, |joins| Change::Join { snapshot: joins.snapshot });
         let done = match self.change_group_here(connection, group, what, Some(at)) {
             Ok(()) => Answer::Done,

@@ -14,13 +14,15 @@ use crate::identity::Identity;
 use crate::session::SessionKey;
 use crate::topic::{MAX_NAME, Topic};
 
-/// Names a node for as long as it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Names a node for as long as it runs. Who has started first has the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct NodeId(u64);
 
 impl NodeId {
+    /// Milliseconds for ten thousand years, and 16 random bits.
     pub(crate) fn draw() -> Self {
-        Self(rand::random())
+        let started_ms = millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        Self(started_ms << 16 | u64::from(rand::random::<u16>()))
     }
 }
 
@@ -70,12 +72,16 @@ pub(crate) enum Say {
 }
 
 /// What has changed about the connections of a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Presence {
     /// How often the node has told all that it has.
     pub(crate) round: u64,
+    /// Up to where it had heard the log: milliseconds, and the counter inside of that.
+    pub(crate) as_of: (u64, u64),
     pub(crate) here: Vec<Here>,
     pub(crate) gone: Vec<Gone>,
+    /// Sessions that no node has: told by the oldest node, for those that have just started.
+    pub(crate) orphans: Vec<OrphanForm>,
     /// All has been told: what is of an earlier round is not there any more.
     pub(crate) is_all: bool,
 }
@@ -95,6 +101,18 @@ pub(crate) struct Gone {
     pub(crate) connection: String,
     /// Its session can be taken up on another node: this one shuts down.
     pub(crate) resumable: bool,
+}
+
+/// A session whose node is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OrphanForm {
+    pub(crate) connection: String,
+    pub(crate) user: Option<String>,
+    pub(crate) session: SessionForm,
+    /// For how long it may be taken up.
+    pub(crate) left_ms: u64,
+    /// The hooks of its node were told that it is gone.
+    pub(crate) is_told: bool,
 }
 
 /// With what a connection can be come back to, and to what.
@@ -196,7 +214,9 @@ impl Signal {
     pub(crate) fn is_valid(&self) -> bool {
         self.says.iter().all(|say| match say {
             Say::Alive | Say::Hello(_) | Say::Leaving | Say::Answer { .. } | Say::Redeem { .. } => true,
-            Say::Presence(presence) => presence.here.iter().all(Here::is_valid),
+            Say::Presence(presence) => {
+                presence.here.iter().all(Here::is_valid) && presence.orphans.iter().all(OrphanForm::is_valid)
+            }
             Say::Group(change) => is_name(&change.connection) && is_name(&change.group),
             Say::End(end) => is_name(Topic::from(&end.topic).name()),
             Say::Revoke(user) => is_name(user),
@@ -210,12 +230,8 @@ impl Signal {
 
 impl Here {
     fn is_valid(&self) -> bool {
-        let session = self.session.iter().flat_map(|session| {
-            let joined = session.joined.iter().map(|joined| &joined.group);
-            joined.chain([&session.name])
-        });
-        let names = self.user.iter().chain(&self.groups).chain(session);
-        names.chain([&self.connection]).all(|name| is_name(name))
+        let names = self.user.iter().chain(&self.groups).chain([&self.connection]);
+        names.into_iter().all(|name| is_name(name)) && self.session.iter().all(SessionForm::is_valid)
     }
 
     pub(crate) fn session_key(&self) -> Option<SessionKey> {
@@ -226,10 +242,29 @@ impl Here {
     /// About how many bytes it takes.
     pub(crate) fn size(&self) -> usize {
         let groups: usize = self.groups.iter().map(|group| group.len() + 2).sum();
-        let session = self.session.as_ref().map_or(0, |session| {
-            session.name.len() + session.joined.iter().map(|joined| joined.group.len() + 20).sum::<usize>()
-        });
-        self.connection.len() + self.user.as_ref().map_or(0, String::len) + groups + session + 8
+        let user = self.user.as_ref().map_or(0, String::len);
+        self.connection.len() + user + groups + self.session.as_ref().map_or(0, SessionForm::size) + 8
+    }
+}
+
+impl OrphanForm {
+    fn is_valid(&self) -> bool {
+        self.user.iter().chain([&self.connection]).all(|name| is_name(name)) && self.session.is_valid()
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn size(&self) -> usize {
+        self.connection.len() + self.user.as_ref().map_or(0, String::len) + self.session.size() + 16
+    }
+}
+
+impl SessionForm {
+    fn is_valid(&self) -> bool {
+        self.joined.iter().map(|joined| &joined.group).chain([&self.name]).all(|name| is_name(name))
+    }
+
+    fn size(&self) -> usize {
+        self.name.len() + self.joined.iter().map(|joined| joined.group.len() + 20).sum::<usize>()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What acts on connections works from any node, and nodes come and go.
 
 mod presence;
+mod random;
 mod sessions;
 mod tickets;
 

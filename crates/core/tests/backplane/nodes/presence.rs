@@ -72,6 +72,29 @@ fn a_node_that_was_away_for_longer_than_what_passes_is_kept_learns_what_it_misse
 }
 
 #[test]
+fn a_node_that_starts_hears_of_sessions_whose_node_is_gone() {
+    let with_sessions = |hub: ssehub::HubBuilder| hub.resume_window(LONG).node_timeout(Duration::from_millis(300));
+    let (log, nodes) = nodes::<2>(with_sessions);
+    let request = || anyone().user("alice").session("0123456789abcdefghijkl");
+    let tab = open_known(&nodes, 1, request());
+    let [(_, here), (line, gone)] = nodes;
+    within("joining", here.join(&tab.id, "g")).unwrap();
+    line.cut(true);
+    let (_, early) = join_hub(&log, with_sessions);
+    eventually("the silent one to be gone", || here.stats().nodes == 2 && early.stats().nodes == 2);
+    let (_, late) = join_hub(&log, with_sessions);
+    for hub in [early, late] {
+        let mut found = None;
+        eventually("it to hear of the session", || {
+            let comes = Tab::open(&hub, request().user(if found.is_some() { "bob" } else { "alice" }));
+            found = found.take().or_else(|| (comes.id == tab.id).then_some(comes));
+            found.is_some()
+        });
+    }
+    drop(gone);
+}
+
+#[test]
 fn the_limit_of_a_users_streams_holds_over_all_nodes() {
     let (_log, nodes) = nodes::<2>(|hub| hub.max_connections_per_user(2));
     let one = open_known(&nodes, 0, anyone().user("alice"));
