@@ -25,7 +25,7 @@ use crate::position::Position;
 /// of the store, changes its meaning.
 pub(crate) const FORMAT: u8 = 1;
 
-/// What every frame begins with.
+/// What every frame begins with. It is no UTF-8, so that no text in a record passes for a frame.
 pub(crate) const MAGIC: [u8; 4] = [0xE5, b's', b'h', FORMAT];
 
 /// The bytes before the record.

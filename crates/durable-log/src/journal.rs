@@ -30,7 +30,7 @@ pub(crate) struct Left {
 }
 
 impl Journal {
-    /// Opens the journal, and reads what is left in it.
+    /// Opens the journal, reads what is left in it, and cuts off what is behind the last whole entry.
     pub(crate) fn open(path: &Path) -> Result<(Self, Left), DurableError> {
         let io = |error| DurableError::io(path, error);
         let mut options = OpenOptions::new();
@@ -44,7 +44,9 @@ impl Journal {
             left.entries.push(entry);
         }
         left.torn = rest.len() as u64;
-        Ok((Self { path: path.into(), file, length: length - left.torn }, left))
+        let length = length - left.torn;
+        file.set_len(length).map_err(io)?;
+        Ok((Self { path: path.into(), file, length }, left))
     }
 
     /// Appends entries. After an error none of them is there.

@@ -87,6 +87,7 @@
 //! the one before it is still there, and reports other damage when it opens. fjall 3.1.13 refuses to open if a torn write
 //! left the end of a batch and not its middle (`journal/batch_reader.rs`).
 
+mod ahead;
 mod commit;
 mod error;
 mod frame;

@@ -22,18 +22,19 @@ use parking_lot::Mutex;
 use ssehub::LogName;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::ahead::Ahead;
 use crate::error::{DurableError, Reason};
 use crate::frame::Lasting;
 use crate::journal::Journal;
 use crate::log::{DurableLog, MAX_WAITING, Shared};
 use crate::position::{Position, now_ms};
-use crate::recent::Recent;
+use crate::recent::{Latest, Recent};
 use crate::recovery::Recovery;
 use crate::retention::{Retained, Retention};
 use crate::salvage::salvage;
 use crate::seen::{self, Seen, SeenFile};
 use crate::store::{Found, Store};
-use crate::writer::{Ahead, Writer};
+use crate::writer::Writer;
 
 pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<DurableLog, DurableError> {
     make(path).map_err(|error| DurableError::io(path, error))?;
@@ -42,25 +43,21 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     let (store, found) = open_store(&path.join("log.redb"), &mut recovery)?;
     let seen_path = path.join("seen");
     let seen = Seen::read(&seen_path)?;
-    let (journal, left) = Journal::open(&path.join("journal"))?;
+    let (mut journal, left) = Journal::open(&path.join("journal"))?;
     recovery.torn_bytes = left.torn;
-    let found = match found {
-        Some(mut found) => {
-            let is_new = |entry: &Lasting| entry.position > found.retained.newest;
-            let entries: Vec<_> = left.entries.into_iter().filter(is_new).collect();
-            if !entries.is_empty() {
-                recovery.replayed = entries.len();
-                found.retained = store.commit(&entries, found.retained, &Retention::default(), now_ms())?;
-            }
-            found
-        }
-        None => {
-            let retained = Retained::behind(Position { ms: now_ms(), seq: 0 });
-            Found { name: String::new(), retained, damaged: Vec::new() }
-        }
-    };
-    let name = judge(&found, seen.as_ref(), &mut recovery);
-    let newest = found.retained.newest;
+    let mut found = found.unwrap_or_else(|| {
+        let retained = Retained::behind(Position { ms: now_ms(), seq: 0 });
+        Found { name: String::new(), retained, damaged: Vec::new() }
+    });
+    let is_new = |entry: &Lasting| !found.name.is_empty() && entry.position > found.retained.newest;
+    let mut pending: Vec<_> = left.entries.into_iter().filter(is_new).collect();
+    recovery.replayed = pending.len();
+    let newest = pending.last().map_or(found.retained.newest, |entry| entry.position);
+    if !pending.is_empty() && flush_every.is_none() {
+        found.retained = store.commit(&pending, found.retained, &Retention::default(), now_ms())?;
+        pending.clear();
+    }
+    let name = judge(&found, newest, seen.as_ref(), &mut recovery);
     let ids = seen.as_ref().map(|seen| seen.newest.max(seen.ids)).unwrap_or_default().max(newest);
     let seen = Seen {
         name: name.to_string(),
@@ -71,23 +68,33 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         boot: seen::boot(),
     };
     let seen = SeenFile::create(&seen_path, seen)?;
-    let retained = store.name(name, found.retained, &found.damaged)?;
+    // A log that just goes on needs no room on the disk for that.
+    let retained = match found.name == name.as_str() && found.damaged.is_empty() {
+        true => found.retained,
+        false => store.name(name, found.retained, &found.damaged)?,
+    };
     // What is new here is to be found after a crash of the machine, too.
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| DurableError::io(path, error))?;
-    recovery.retained = retained.events;
+    recovery.retained = retained.events + pending.len();
 
-    let mut journal = journal;
-    journal.clear()?;
+    let mut recent = Recent::new(name, retained.newest, ids);
+    recent.publish(pending.iter().map(Latest::from), retained.newest);
     let shared = Arc::new(Shared {
         path: path.into(),
         store,
-        recent: Mutex::new(Recent::new(name, retained.newest, ids)),
+        recent: Mutex::new(recent),
         moved: watch::Sender::new(()),
         retention: Mutex::default(),
         retained_anew: Notify::new(),
     });
     let (sender, requests) = mpsc::channel(MAX_WAITING);
-    let ahead = flush_every.map(|every| Ahead::new(every, journal));
+    let ahead = match flush_every {
+        Some(every) => Some(Ahead::new(every, journal, pending)),
+        None => {
+            journal.clear()?;
+            None
+        }
+    };
     let writer = Writer::new(Arc::clone(&shared), seen, retained, ids, ahead);
     let thread = writer.start(lock, requests).map_err(|error| DurableError::io(path, error))?;
     Ok(DurableLog::new(shared, recovery, sender, thread))
@@ -111,7 +118,7 @@ fn open_store(path: &Path, recovery: &mut Recovery) -> Result<(Store, Option<Fou
 }
 
 /// Whether this is the log that was seen, and the name that follows from that.
-fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName {
+fn judge(found: &Found, newest: Position, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName {
     recovery.damaged = found.damaged.len();
     let named: Option<LogName> = found.name.parse().ok();
     let Some(named) = named else {
@@ -129,7 +136,7 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
     let why = match seen {
         _ if is_salvaged => "its store was damaged",
         None => "it cannot be told what was seen of it",
-        Some(seen) if seen.newest > found.retained.newest => "entries that were accepted are gone",
+        Some(seen) if seen.newest > newest => "entries that were accepted are gone",
         Some(_) if !found.damaged.is_empty() => "entries are damaged",
         Some(seen) if !seen.is_closed && seen.is_ahead && (seen.boot.is_empty() || seen.boot != seen::boot()) => {
             "the machine may have crashed before entries that were accepted were on disk"
@@ -144,8 +151,8 @@ fn judge(found: &Found, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName
     };
     let name = LogName::random();
     recovery.renamed_from = Some(named);
-    if seen.is_some_and(|seen| seen.newest > found.retained.newest) {
-        recovery.lost_after = Some(found.retained.newest.id(name));
+    if seen.is_some_and(|seen| seen.newest > newest) {
+        recovery.lost_after = Some(newest.id(name));
     }
     let damaged = recovery.damaged;
     tracing::warn!(log = %named, %name, why, damaged, "a durable log takes another name, so that clients are told a gap");

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use ssehub::LogName;
 
+use crate::frame::Lasting;
 use crate::position::Position;
 
 /// As many as a follower may lag behind before it has to read the store, or, for passing entries, before it misses some.
@@ -22,6 +23,12 @@ pub(crate) struct Latest {
     pub(crate) position: Position,
     pub(crate) bytes: Bytes,
     pub(crate) is_passing: bool,
+}
+
+impl From<&Lasting> for Latest {
+    fn from(Lasting { position, record, .. }: &Lasting) -> Self {
+        Self { position: *position, bytes: record.bytes().clone(), is_passing: false }
+    }
 }
 
 #[derive(Debug)]
@@ -94,6 +101,11 @@ impl Recent {
     pub(crate) fn publish(&mut self, entries: impl IntoIterator<Item = Latest>, flushed: Position) {
         self.flushed = self.flushed.max(flushed);
         for entry in entries {
+            if entry.position <= self.head {
+                // It comes too late for its place: the store was read anew, which has later ones.
+                self.passed = self.passed.max(entry.position);
+                continue;
+            }
             self.head = entry.position;
             self.bytes += entry.bytes.len();
             self.entries.push_back(entry);
@@ -159,5 +171,54 @@ impl Recent {
             Some(reason) => Next::Closed(reason),
             None => Next::Wait,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seq: u64) -> Position {
+        Position { ms: 7, seq }
+    }
+
+    fn entry(seq: u64, is_passing: bool) -> Latest {
+        Latest { position: at(seq), bytes: Bytes::new(), is_passing }
+    }
+
+    fn positions(next: Next) -> Vec<u64> {
+        match next {
+            Next::Entries(entries) => entries.iter().map(|entry| entry.position.seq).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn entries_stay_until_the_store_has_them() {
+        let name = LogName::random();
+        let mut recent = Recent::new(name, at(0), at(0));
+        let many = ENTRIES as u64 + 10;
+        recent.publish((1..=many).map(|seq| entry(seq, false)), at(0));
+        assert_eq!(positions(recent.after(name, at(0), at(0)))[0], 1);
+        recent.publish([], at(4));
+        assert!(matches!(recent.after(name, at(0), at(0)), Next::Stored(base) if base == at(4)));
+        assert_eq!(positions(recent.after(name, at(4), at(0)))[0], 5);
+        recent.publish([], at(many));
+        assert!(matches!(recent.after(name, at(0), at(0)), Next::Stored(base) if base == at(10)));
+        assert!(matches!(recent.after(name, at(many), at(0)), Next::Wait));
+        assert!(matches!(recent.after(LogName::random(), at(many), at(0)), Next::Renamed));
+    }
+
+    #[test]
+    fn a_passing_entry_that_comes_behind_what_the_store_was_found_to_have_is_missed_and_not_out_of_order() {
+        let name = LogName::random();
+        let mut recent = Recent::new(name, at(0), at(0));
+        recent.publish([entry(1, false)], at(1));
+        recent.rebase(at(4));
+        recent.publish([entry(3, true), entry(5, true)], at(4));
+        assert_eq!(recent.head(), at(5));
+        assert!(matches!(recent.after(name, at(1), at(0)), Next::Behind));
+        assert!(matches!(recent.after(name, at(3), at(0)), Next::Stored(base) if base == at(4)));
+        assert_eq!(positions(recent.after(name, at(4), at(0))), [5]);
     }
 }

@@ -15,9 +15,9 @@ use ssehub::{BackplaneError, EventId, LogName, Record, Retention as For};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::ahead::Ahead;
 use crate::error::{DurableError, Reason};
-use crate::frame::{self, Lasting};
-use crate::journal::Journal;
+use crate::frame::Lasting;
 use crate::log::{MAX_WAITING, Shared};
 use crate::position::{Position, now_ms};
 use crate::recent::Latest;
@@ -30,13 +30,10 @@ use crate::store::Found;
 const IDS_AHEAD_MS: u64 = 1000;
 
 /// How long nothing is written after a failure: as often as that all is read and verified.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often entries are taken for their age while nothing is appended.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
-
-/// How many bytes `flush_every` lets gather before it flushes early.
-const MAX_AHEAD_BYTES: usize = 8 << 20;
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -57,26 +54,11 @@ pub(crate) struct Append {
     pub(crate) room: OwnedSemaphorePermit,
 }
 
-/// What `flush_every` has accepted and the store has not yet.
-#[derive(Debug)]
-pub(crate) struct Ahead {
-    every: Duration,
-    journal: Journal,
-    entries: Vec<Lasting>,
-    bytes: usize,
-    due: Option<Instant>,
-}
-
-impl Ahead {
-    pub(crate) fn new(every: Duration, journal: Journal) -> Self {
-        Self { every, journal, entries: Vec::new(), bytes: 0, due: None }
-    }
-}
-
 /// Why a commit failed, and what that means for its entries.
-struct Failure {
-    error: DurableError,
-    is_certain: bool,
+pub(crate) struct Failure {
+    pub(crate) error: DurableError,
+    /// Whether they are surely not in the store.
+    pub(crate) is_certain: bool,
 }
 
 impl Failure {
@@ -87,13 +69,13 @@ impl Failure {
 }
 
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     seen: SeenFile,
     /// What the store has.
-    retained: Retained,
+    pub(crate) retained: Retained,
     /// The newest id that was given.
     last: Position,
-    ahead: Option<Ahead>,
+    pub(crate) ahead: Option<Ahead>,
     /// Why nothing is written now, and until when.
     failed: Option<(DurableError, Instant)>,
     /// When retention was last applied while nothing was appended.
@@ -149,7 +131,7 @@ impl Writer {
             let expiry = Instant::now().checked_add(Duration::from_millis(expiry_ms.saturating_sub(now_ms())))?;
             Some(self.tidied.map_or(expiry, |tidied| expiry.max(tidied + TIDY_EVERY)))
         });
-        let flush = self.ahead.as_ref().and_then(|ahead| ahead.due);
+        let flush = self.ahead.as_ref().and_then(Ahead::due);
         expiry.into_iter().chain(flush).min()
     }
 
@@ -157,8 +139,8 @@ impl Writer {
     fn take(&mut self, group: impl Iterator<Item = Request>) {
         let now_ms = now_ms();
         let (mut lasting, mut entries, mut replies) = (Vec::new(), Vec::new(), Vec::new());
-        let accepted = self.ahead.as_ref().and_then(|ahead| ahead.entries.last());
-        let mut before = accepted.map_or(self.retained.newest, |entry| entry.position);
+        let accepted = self.ahead.as_ref().and_then(Ahead::newest);
+        let mut before = accepted.unwrap_or(self.retained.newest);
         for request in group {
             let Append { record, reply, room } = match request {
                 Request::Append(append) => append,
@@ -174,7 +156,8 @@ impl Writer {
                 }
             };
             self.last = self.last.next(now_ms);
-            let is_passing = record.retention() == For::Passing;
+            // What the state has of a record has to be there for as long as the key.
+            let is_passing = record.retention() == For::Passing && record.state().is_empty();
             entries.push(Latest { position: self.last, bytes: record.bytes().clone(), is_passing });
             replies.push((reply, room));
             if !is_passing {
@@ -213,43 +196,8 @@ impl Writer {
         self.seen.set_aside(ids).map_err(|error| Failure { error, is_certain: true })
     }
 
-    /// Accepts entries before they are on disk.
-    fn run_ahead(&mut self, lasting: Vec<Lasting>) -> Result<(), Failure> {
-        if self.ahead.as_ref().is_some_and(|ahead| ahead.bytes >= MAX_AHEAD_BYTES) {
-            // These ones have not come to it yet.
-            self.flush().map_err(|failure| Failure { is_certain: true, ..failure })?;
-        }
-        let Some(ahead) = &mut self.ahead else { return Ok(()) };
-        ahead.journal.append(&lasting).map_err(|error| Failure { error, is_certain: true })?;
-        ahead.bytes += lasting.iter().map(|entry| frame::length_of(&entry.record)).sum::<usize>();
-        ahead.entries.extend(lasting);
-        ahead.due.get_or_insert_with(|| Instant::now() + ahead.every);
-        Ok(())
-    }
-
-    /// Brings what was accepted to the disk.
-    fn flush(&mut self) -> Result<(), Failure> {
-        let Some(ahead) = &mut self.ahead else { return Ok(()) };
-        let entries = std::mem::take(&mut ahead.entries);
-        let flushed = self.commit(&entries);
-        let stored = self.retained.newest;
-        let Some(ahead) = &mut self.ahead else { return Ok(()) };
-        if entries.last().is_some_and(|newest| newest.position > stored) {
-            ahead.entries = entries;
-            ahead.due = Some(Instant::now() + PAUSE);
-            return flushed;
-        }
-        (ahead.bytes, ahead.due) = (0, None);
-        if let Err(error) = ahead.journal.clear() {
-            // What it has more than the store is told by its ids.
-            tracing::warn!(%error, "the journal of the durable log could not be cleared");
-        }
-        self.shared.publish(|recent| recent.publish([], stored));
-        Ok(())
-    }
-
     /// Brings entries to the disk, with what retention takes for them.
-    fn commit(&mut self, entries: &[Lasting]) -> Result<(), Failure> {
+    pub(crate) fn commit(&mut self, entries: &[Lasting]) -> Result<(), Failure> {
         self.resume().map_err(|error| Failure { error, is_certain: true })?;
         let retention = self.shared.retention.lock().clone();
         let error = match self.shared.store.commit(entries, self.retained, &retention, now_ms()) {
@@ -321,7 +269,7 @@ impl Writer {
         if self.resume().is_err() {
             return;
         }
-        if self.ahead.as_ref().is_some_and(|ahead| ahead.due.is_some_and(|due| due <= now)) {
+        if self.ahead.as_ref().and_then(Ahead::due).is_some_and(|due| due <= now) {
             // What failed is said, and tried again.
             let _ = self.flush();
         }

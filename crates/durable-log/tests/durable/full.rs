@@ -89,6 +89,12 @@ async fn fill(flush_every: Option<Duration>) {
     assert_eq!(ids, accepted);
     let passing = append(&log, Record::new("passing").passing()).await;
     assert_eq!(take(&mut tail, 1).await[0].0, passing);
+    // A restart changes nothing about that.
+    drop((log, tail));
+    let log = open();
+    let (_, mut tail) = follow(&log, Some(passing)).await;
+    let refused = soon("an append", log.append(Record::new(vec![8; 50_000]))).await.unwrap_err();
+    assert_eq!(refused.kind(), BackplaneErrorKind::Unavailable);
     // When there is room, it goes on.
     std::fs::remove_file(&ballast).unwrap();
     let there_is_room = async {
