@@ -5,7 +5,6 @@
 //! something to append and no connection, and never sends a record twice.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -120,7 +119,7 @@ impl Driver {
         if let Some(connection) = &self.connection {
             return Ok(connection.link().clone());
         }
-        let found = self.nodes.found.load(Ordering::Relaxed);
+        let found = self.nodes.found();
         if let Some((failure, when, found_then)) = &self.failed
             && when.elapsed() < RETRY_AFTER
             && *found_then == found

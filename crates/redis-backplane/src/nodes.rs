@@ -28,19 +28,33 @@ const MAX_LEARNED: usize = 64;
 /// The servers that may have the log.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    pub(crate) given: Vec<Address>,
-    pub(crate) tls: Option<Tls>,
-    pub(crate) settings: RedisConnectionInfo,
-    pub(crate) patience: Duration,
-    /// The key whose place is looked for.
-    pub(crate) key: String,
+    given: Vec<Address>,
+    tls: Option<Tls>,
+    settings: RedisConnectionInfo,
+    patience: Duration,
+    key: String,
     /// Where it was last, and the other nodes that were told of.
-    pub(crate) learned: Mutex<Vec<Address>>,
-    /// How often a server was found.
-    pub(crate) found: AtomicU64,
+    learned: Mutex<Vec<Address>>,
+    found: AtomicU64,
 }
 
 impl Nodes {
+    /// These servers, of which the one is looked for that has this key.
+    pub(crate) fn new(
+        given: Vec<Address>,
+        tls: Option<Tls>,
+        settings: RedisConnectionInfo,
+        patience: Duration,
+        key: String,
+    ) -> Self {
+        Self { given, tls, settings, patience, key, learned: Mutex::default(), found: AtomicU64::new(0) }
+    }
+
+    /// How often a server was found.
+    pub(crate) fn found(&self) -> u64 {
+        self.found.load(Ordering::Relaxed)
+    }
+
     /// Connects to the server that has the log now, within twice the patience.
     pub(crate) async fn open(self: &Arc<Self>) -> Result<Connection, Failure> {
         let mut addresses = self.learned.lock().clone();

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo};
 
 use crate::RedisBackplane;
@@ -101,15 +99,8 @@ impl RedisBackplaneBuilder {
             }
             false => None,
         };
-        let nodes = Nodes {
-            given: servers.iter().map(|server| server.address.clone()).collect(),
-            tls,
-            settings: first.settings.clone(),
-            patience: self.patience,
-            key: keys.meta.clone(),
-            learned: Mutex::default(),
-            found: AtomicU64::new(0),
-        };
+        let given = servers.iter().map(|server| server.address.clone()).collect();
+        let nodes = Nodes::new(given, tls, first.settings.clone(), self.patience, keys.meta.clone());
         RedisBackplane::start(Arc::new(nodes), Arc::new(Log::new(keys))).await
     }
 }

@@ -23,7 +23,9 @@ async fn works(backplane: &RedisBackplane) {
 #[tokio::test]
 async fn a_password_is_given_and_a_wrong_one_is_told_but_not_repeated() {
     let server = RedisServer::options().password("right").start();
-    works(&backplane(&server).await).await;
+    let right = backplane(&server).await;
+    works(&right).await;
+    assert!(!format!("{right:?} {:?}", RedisBackplane::builder(server.url())).contains("right"), "{right:?}");
     let (kind, error) = refusal(&server.url().replace("right", "wrong")).await;
     assert_eq!(kind, RedisConnectErrorKind::Refused, "{error}");
     assert!(!error.contains("wrong@"), "{error}");
