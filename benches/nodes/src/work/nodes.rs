@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use crate::figures::Figures;
 use crate::load::{Log, flood, pace};
 use crate::node::{Node, until, until_acquainted};
-use crate::server::Fsync;
+use crate::server::{Fsync, Use};
 use crate::work::costs::Reading;
 
 const NODES: [usize; 5] = [1, 2, 4, 8, 32];
@@ -42,8 +42,16 @@ async fn subject(figures: &mut Figures, count: usize) -> Result<()> {
     figures.note("flood: events a second, until the last node has them", &subject, sent.events as f64 / until_all);
     before.note(figures, &subject, "flood", sent.events, &nodes, Some(&server))?;
 
+    let before = Use::of(&server)?;
+    let logs: Vec<_> = nodes.iter().map(|node| Log::Hub(node.hub.clone())).collect();
+    let spread = flood(&logs, SENDERS / count, WINDOW).await?;
+    all_have(sent.events + spread.events).await?;
+    let used = Use::of(&server)?.since(before);
+    figures.note("flood from all nodes: events a second", &subject, spread.rate());
+    figures.note("flood from all nodes: CPU of Redis, us", &subject, used.cpu * 1e6 / spread.events as f64);
+
     let before = Reading::now(&nodes, Some(&server))?;
     let paced = pace(&sender.hub, PACED, WINDOW).await?;
-    all_have(sent.events + paced).await?;
+    all_have(sent.events + spread.events + paced).await?;
     before.note(figures, &subject, "1,000 a second", paced, &nodes, Some(&server))
 }
