@@ -31,7 +31,7 @@ use crate::nodes::announce::Outbox;
 use crate::nodes::ask::{Asks, Reply};
 use crate::nodes::directory::Directory;
 use crate::nodes::signal::NodeId;
-use crate::sync::Mutex;
+use crate::sync::{AtomicU64, Mutex};
 
 /// What a node of several knows of itself and the others.
 pub(crate) struct Nodes {
@@ -40,6 +40,8 @@ pub(crate) struct Nodes {
     /// A leaf: nothing else is locked meanwhile.
     pub(crate) directory: Mutex<Directory>,
     pub(crate) outbox: Outbox,
+    /// How many sessions this node has claimed.
+    pub(crate) claims: AtomicU64,
     /// What other nodes are asked.
     pub(crate) asks: Asks<Reply>,
     /// Tickets that are being redeemed.
@@ -53,6 +55,7 @@ impl Nodes {
             timeout,
             directory: Mutex::default(),
             outbox: Outbox::default(),
+            claims: AtomicU64::new(0),
             asks: Asks::default(),
             redeems: Asks::default(),
         }

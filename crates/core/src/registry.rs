@@ -79,12 +79,14 @@ impl Inner {
             }
             let known_id = inherited.as_ref().map(|it| &it.id).or(claimed.as_ref().map(|it| &it.id));
             if let Some(id) = known_id {
-                self.say_claim(&request, id);
                 cell = Arc::new(Cell::new(Arc::clone(id), request.user.clone(), self.shards.current()));
             }
             let mut state = cell.inner.lock();
             let identity_ends_ms = left.map_or(u64::MAX, |left| now_ms.saturating_add(millis(left)));
             self.begin_session(&cell, &mut state, &request, identity_ends_ms);
+            if inherited.is_some() || claimed.is_some() {
+                self.say_claim(&cell, &mut state);
+            }
             // The place of whom it follows here is its own now.
             if let Some(place) = place.filter(|_| inherited.is_none()) {
                 place.keep();

@@ -25,6 +25,7 @@ use crate::nodes::announce::Note;
 use crate::nodes::directory::Claimed;
 use crate::nodes::signal::{Here, JoinedForm, Say, SessionForm};
 use crate::registry::{Left, here, subscribe};
+use crate::sync::Ordering;
 use crate::timer::Task;
 use crate::topic::Topic;
 
@@ -56,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) unproven: JoinSnapshots,
     /// Where several nodes share a log: what any of them would need.
     joined: Vec<Joined>,
+    /// With which claim of this node its transport came back to it; zero if it is the first one.
+    claim: u64,
     /// Other nodes know it for this one's: it was said in the log, and has come back. What another one has said of it
     /// before that is out of date.
     is_heard: bool,
@@ -218,6 +221,7 @@ impl Inner {
             parked: None,
             unproven: JoinSnapshots::default(),
             joined: Vec::new(),
+            claim: 0,
             is_heard: false,
         }));
         if let Some(key) = key(cell.user.as_ref(), Some(name)) {
@@ -299,22 +303,26 @@ impl Inner {
 
     /// Tells other nodes that somebody has come back to a session here. Also where this node had it: of two who come back
     /// on two nodes the last one to say so has it, and that is who came last.
-    pub(crate) fn say_claim(&self, request: &ConnectRequest, connection: &str) {
-        if let (Some(nodes), Some(session)) = (&self.nodes, &request.session) {
-            nodes.outbox.say(Say::Claim {
-                user: request.user.as_deref().map(str::to_owned),
-                session: session.to_string(),
-                connection: connection.to_owned(),
-            });
-        }
+    pub(crate) fn say_claim(&self, cell: &Cell, state: &mut CellState) {
+        let (Some(nodes), Some(session)) = (&self.nodes, &mut state.session) else { return };
+        session.claim = 1 + nodes.claims.fetch_add(1, Ordering::Relaxed);
+        nodes.outbox.say(Say::Claim {
+            user: cell.user.as_deref().map(str::to_owned),
+            session: session.name.to_string(),
+            connection: cell.id.to_string(),
+            number: session.claim,
+        });
     }
 
     /// What this node has said of a session has come back: all others have heard it, or will before anything that comes later.
-    pub(crate) fn has_heard_itself(&self, key: &SessionKey, connection: &str) {
+    /// Of several that came back here, that is true of the one who said it.
+    pub(crate) fn has_heard_itself(&self, key: &SessionKey, connection: &str, claim: u64) {
         // Who says it has the log locked until its connection is there.
         let _log = self.log.read();
-        if let Some(cell) = self.session_cell(key, connection) {
-            cell.inner.lock().session.iter_mut().for_each(|session| session.is_heard = true);
+        if let Some(cell) = self.session_cell(key, connection)
+            && let Some(session) = &mut cell.inner.lock().session
+        {
+            session.is_heard |= session.claim == claim;
         }
     }
 

@@ -60,7 +60,7 @@ impl Inner {
             Say::Presence(presence) if !is_own => self.hear_presence(nodes, from, presence),
             Say::Presence(presence) => {
                 for here in &presence.here {
-                    here.session_key().iter().for_each(|key| self.has_heard_itself(key, &here.connection));
+                    here.session_key().iter().for_each(|key| self.has_heard_itself(key, &here.connection, 0));
                 }
             }
             Say::Group(change) => self.hear_group(nodes, at, from, &change),
@@ -75,10 +75,10 @@ impl Inner {
                     nodes.redeems.answer(ask, identity);
                 }
             }
-            Say::Claim { user, session, connection } => {
+            Say::Claim { user, session, connection, number } => {
                 let key = (user.map(Arc::from), Arc::from(session));
                 if is_own {
-                    self.has_heard_itself(&key, &connection);
+                    self.has_heard_itself(&key, &connection, number);
                 } else {
                     self.hand_over(&key, &connection, |here| nodes.directory.lock().claimed_by(from, at, &key, here));
                 }

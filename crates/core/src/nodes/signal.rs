@@ -68,6 +68,8 @@ pub(crate) enum Say {
         user: Option<String>,
         session: String,
         connection: String,
+        /// Of the claims of this node.
+        number: u64,
     },
 }
 
@@ -221,7 +223,7 @@ impl Signal {
             Say::End(end) => is_name(Topic::from(&end.topic).name()),
             Say::Revoke(user) => is_name(user),
             Say::Ticket(ticket) => ticket.user.iter().chain(&ticket.groups).all(|name| is_name(name)),
-            Say::Claim { user, session, connection } => {
+            Say::Claim { user, session, connection, .. } => {
                 user.iter().chain([session, connection]).all(|name| is_name(name))
             }
         })

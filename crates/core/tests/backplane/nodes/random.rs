@@ -176,6 +176,11 @@ impl World {
             None => {
                 let cut = random.random_range(0..3);
                 let (line, hub) = &self.nodes[cut];
+                // What it has to say of who came back to it is said before its answer: said after its return, it would
+                // take them away from where they are then, and they would have to come back once more.
+                let other = &self.nodes[(cut + 1) % 3].1;
+                let none = within("all to answer", other.disconnect(Topic::connection("nobody"), "no reason"));
+                assert_eq!(none, Ok(0));
                 line.cut(true);
                 eventually("the node to notice", || !hub.is_ready());
                 self.cut = Some(cut);
