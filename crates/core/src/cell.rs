@@ -296,6 +296,13 @@ impl Subscriptions {
         begun.collect()
     }
 
+    /// Has all but one topic begin behind `offset`.
+    pub(crate) fn begin_at(&mut self, offset: Offset, but: TopicKey) {
+        for subscription in self.sorted.iter_mut().filter(|subscription| subscription.topic != but) {
+            subscription.since = subscription.since.max(offset);
+        }
+    }
+
     /// Whether a snapshot brought the value of a topic at `offset`.
     pub(crate) fn had_in_snapshot(&self, topic: TopicKey, offset: Offset) -> bool {
         self.of(topic).iter().any(|subscription| offset <= subscription.snapshot)

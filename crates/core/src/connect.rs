@@ -87,6 +87,11 @@ impl ConnectRequest {
         }
     }
 
+    /// Whether it names no id to go on behind.
+    pub(crate) fn resumes_nothing(&self) -> bool {
+        self.last_event_id.is_none()
+    }
+
     /// Whom the application has authenticated: its user, or none, is this request's from now on, its groups are added
     /// to those the request has, and the stream ends when it expires.
     ///

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::cell::{Cell, CellState, Closing};
+use crate::connect::ConnectRequest;
 use crate::encode;
+use crate::entry::Mark;
 use crate::id::EventId;
 use crate::inner::Inner;
 use crate::log::Log;
@@ -16,6 +18,7 @@ use crate::read::{Cursor, Read, Reader};
 use crate::registry::ConnectionInfo;
 use crate::resume::{GapReason, Resume, SnapshotRun, Start};
 use crate::sync::Ordering;
+use crate::topic::Topic;
 
 /// An open stream: what an adapter turns into its framework's response body.
 ///
@@ -254,7 +257,8 @@ impl Stream {
             state.begin_turn(&hub.pace, hub.clock.coarse_ms());
             // What was asked for meanwhile is the state from which it goes on.
             state.snapshots.move_to(began.offset);
-            let resume = Resume::new(hub, log, cell, state, request, began);
+            let fresh = fresh_start(log, cell, state, request, began);
+            let resume = Resume::new(hub, log, cell, state, request, fresh);
             let Resume { start, cursor, told, snapshot, snapshots } = resume;
             (self.cursor, self.told, self.snapshot, self.snapshots) = (cursor, told, snapshot, snapshots);
             self.start = Some(Box::new(start));
@@ -322,6 +326,20 @@ impl Stream {
         }
         self.told = head;
         encode::cursor(head)
+    }
+}
+
+/// Where a stream begins that has waited for its log, and resumes nothing: where the log has. What was sent to this very
+/// connection meanwhile was sent after it was opened, and is its own all the same.
+fn fresh_start(log: &Log, cell: &Cell, state: &mut CellState, request: &ConnectRequest, began: Mark) -> Mark {
+    let own = log.index.key(&Topic::Connection(Arc::clone(&cell.id)));
+    let first = own.and_then(|topic| log.index.get(topic)?.oldest()).map(Mark::from);
+    match (own, first.filter(|first| first.offset <= began.offset && request.resumes_nothing())) {
+        (Some(own), Some(first)) => {
+            state.subscriptions.begin_at(began.offset, own);
+            Mark { offset: first.offset - 1, position: first.position.previous() }
+        }
+        _ => began,
     }
 }
 

@@ -67,6 +67,12 @@ impl Record {
         self.state.as_ref().map_or_else(Size::default, |state| state.size())
     }
 
+    /// The oldest entry in the log's windows.
+    pub(crate) fn oldest(&self) -> Option<&Entry> {
+        let both = self.entries.front().into_iter().chain(self.ephemeral.front());
+        both.min_by_key(|entry| entry.offset).map(|entry| &**entry)
+    }
+
     /// How many connections are subscribed.
     pub(crate) fn subscribers(&self) -> usize {
         self.members.count()

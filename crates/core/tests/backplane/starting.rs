@@ -65,6 +65,25 @@ fn what_is_sent_to_a_connection_that_waits_reaches_it() {
 }
 
 #[test]
+fn what_is_sent_to_a_connection_while_its_node_catches_up_reaches_it_and_nothing_else_does() {
+    let (log, _) = log_of_five();
+    let line = log.line();
+    line.cut(true);
+    let hub = hub(|hub| hub.backplane(line.clone()));
+    let mut tab = Tab::open(&hub, anyone().user("alice").group("g"));
+    let other = node(&log.line());
+    // All of this is there before the tail is asked for.
+    send(&other, Topic::group("g"), "6");
+    send(&other, Topic::connection(&tab.id), "to you");
+    within("a send", other.send(Topic::connection(&tab.id), Event::message("passing").ephemeral())).unwrap();
+    send(&other, Topic::user("alice"), "7");
+    line.cut(false);
+    eventually("the hub to be ready", || hub.is_ready());
+    send(&other, Topic::group("g"), "8");
+    assert_eq!(read(&mut tab, 3)[..], ["to you", "passing", "8"]);
+}
+
+#[test]
 fn the_groups_of_a_user_and_the_place_where_they_were_joined_are_in_the_log() {
     let (log, third) = log_of_five();
     let early = node(&log.line());
