@@ -11,7 +11,7 @@ use ssehub_conformance::{
 };
 use tokio::task::JoinSet;
 
-use crate::nodes::{Nodes, Pair, closing, until_known, until_present};
+use crate::nodes::{Nodes, Pair, closing, until_present};
 
 /// 128 random bits in base64, as a page would draw them.
 const SESSION: &str = "3q2-7wEjRWeJq83vASNFZw";
@@ -41,7 +41,7 @@ pub async fn a_session_goes_over_to_the_other_node(pair: Pair) {
     let mut old = a.open(ALICE).await;
     let id = old.connection();
     a.join("news", &id).await;
-    until_known(&b, &old).await;
+    assert_one(&[&a, &b], &id).await;
     for round in 0..4 {
         let (here, there) = if round % 2 == 0 { (&a, &b) } else { (&b, &a) };
         here.send_to("group:news", "before").await;
@@ -98,7 +98,7 @@ async fn assert_outlives(pair: Pair, waits_for_timeout: bool) {
     a.join("news", &id).await;
     b.send_to("group:news", "seen").await;
     assert_eq!(b.texts_seen_by(&mut stream).await, ["seen"]);
-    until_present(&b, "alice", 1, PATIENCE).await;
+    assert_one(&[&b], &id).await;
     drop(a);
     if waits_for_timeout {
         b.until_stat("nodes", 1).await;
@@ -153,7 +153,7 @@ pub async fn takeovers_between_nodes_lose_and_double_nothing(pair: Pair) {
     let mut stream = a.open(ALICE).await;
     let id = stream.connection();
     a.join("news", &id).await;
-    until_known(&b, &stream).await;
+    assert_one(&[&a, &b], &id).await;
     let mut seen = Vec::new();
     let mut old = JoinSet::new();
     tokio::join!(
@@ -188,7 +188,7 @@ pub async fn of_many_that_come_to_both_nodes_at_once_one_stays(pair: Pair) {
     let mut stays = a.open(ALICE).await;
     let id = stays.connection();
     a.join("news", &id).await;
-    until_known(&b, &stays).await;
+    assert_one(&[&a, &b], &id).await;
     for round in 0..5 {
         let mut opening = JoinSet::new();
         for number in 0..MANY {
