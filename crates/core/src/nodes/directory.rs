@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clock::millis;
 use crate::id::Position;
 use crate::nodes::ask::ANSWER_TIMEOUT;
+use crate::nodes::early::{Early, Joining};
 use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm};
 use crate::registry::ConnectionInfo;
 use crate::session::{Joined, SessionKey};
@@ -25,6 +26,7 @@ pub(crate) struct Directory {
     users: HashMap<Arc<str>, Vec<Arc<str>>>,
     groups: HashMap<Arc<str>, HashSet<Arc<str>>>,
     sessions: HashMap<SessionKey, Arc<str>>,
+    early: Early,
     /// Sessions whose node is gone, by key, and until when they may be taken up.
     orphans: HashMap<SessionKey, Orphan>,
 }
@@ -56,6 +58,17 @@ struct RemoteSession {
     joined: Vec<Joined>,
     /// Up to which place of the log that is.
     changed: Position,
+}
+
+impl RemoteSession {
+    fn change(&mut self, change: &Joining) {
+        let Joining { group, at, joins } = change;
+        self.changed = *at;
+        self.joined.retain(|joined| joined.group != *group);
+        if let Some(Joins { snapshot }) = *joins {
+            self.joined.push(Joined { group: Arc::clone(group), since: *at, snapshot });
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -172,7 +185,10 @@ impl Directory {
         let session = here.session.map(|SessionForm { name, joined }| {
             joined_since.unwrap_or_else(|| {
                 let joined = joined.into_iter().map(Joined::from).collect();
-                Box::new(RemoteSession { name: name.into(), joined, changed: as_of })
+                let mut session = RemoteSession { name: name.into(), joined, changed: as_of };
+                let since = self.early.take(&id).into_iter().filter(|change| change.at > as_of);
+                since.for_each(|change| session.change(&change));
+                Box::new(session)
             })
         });
         if let Some(session) = &session {
@@ -338,14 +354,13 @@ impl Directory {
         }
     }
 
-    /// A connection with a session has joined a group, or left it.
-    pub(crate) fn change_group(&mut self, connection: &str, group: &str, at: Position, joins: Option<Joins>) {
-        let Some(elsewhere) = self.connections.get_mut(connection) else { return };
-        let Some(session) = &mut elsewhere.session else { return };
-        session.changed = at;
-        session.joined.retain(|joined| *joined.group != *group);
-        if let Some(Joins { snapshot }) = joins {
-            session.joined.push(Joined { group: group.into(), since: at, snapshot });
+    /// A connection that is not here has joined a group, or left it.
+    pub(crate) fn change_group(&mut self, connection: &str, change: Joining) {
+        let Some(elsewhere) = self.connections.get_mut(connection) else {
+            return self.early.push(connection, change);
+        };
+        if let Some(session) = &mut elsewhere.session {
+            session.change(&change);
         }
     }
 
@@ -481,12 +496,22 @@ mod tests {
         let (node, mut directory) = (NodeId::draw(), Directory::default());
         let told = |ms| Presence { as_of: (ms, 0), ..says(1, vec![here("a", "alice", "g", Some("s"))], false) };
         directory.update(node, told(1), 9, 9);
-        directory.change_group("a", "h", Position { ms: 2, seq: 0 }, Some(Joins { snapshot: false }));
+        let joins = |group: &str, ms| Joining {
+            group: group.into(),
+            at: Position { ms, seq: 0 },
+            joins: Some(Joins { snapshot: false }),
+        };
+        directory.change_group("a", joins("h", 2));
         let joined = |directory: &Directory| directory.joined(&(Some("alice".into()), "s".into())).map(<[_]>::len);
         directory.update(node, told(1), 9, 9);
         assert_eq!(joined(&directory), Some(1), "it looked before");
         directory.update(node, told(2), 9, 9);
         assert_eq!(joined(&directory), Some(0), "it looked after, and knows better");
+        directory.update(node, gone("a", false), 9, 9);
+        directory.change_group("a", joins("h", 3));
+        directory.change_group("a", joins("i", 4));
+        directory.update(node, told(3), 9, 9);
+        assert_eq!(joined(&directory), Some(1), "one join was heard of before the connection was");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::inner::Inner;
 use crate::nodes::Nodes;
 use crate::nodes::announce::Note;
 use crate::nodes::ask::Reply;
+use crate::nodes::early::Joining;
 use crate::nodes::signal::{Answer, End, GroupChange, NodeId, Presence, Say, Signal};
 use crate::sync::Ordering;
 use crate::topic::Topic;
@@ -117,7 +118,12 @@ impl Inner {
 
     fn hear_group(&self, nodes: &Nodes, at: Position, from: NodeId, change: &GroupChange) {
         let GroupChange { ask, at: node, connection, group, joins } = change;
-        nodes.directory.lock().change_group(connection, group, at, *joins);
+        if self.cell(connection).is_none() {
+            nodes
+                .directory
+                .lock()
+                .change_group(connection, Joining { group: group.as_str().into(), at, joins: *joins });
+        }
         let what = joins.map_or(Change::Leave, |joins| Change::Join { snapshot: joins.snapshot });
         let done = match self.change_group_here(connection, group, what, Some(at)) {
             Ok(()) => Answer::Done,
