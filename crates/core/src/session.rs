@@ -21,7 +21,6 @@ use crate::hooks::DisconnectReason;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Log;
-use crate::nodes::announce::Note;
 use crate::nodes::directory::Claimed;
 use crate::nodes::signal::{Here, JoinedForm, Say, SessionForm};
 use crate::registry::{Left, here, subscribe};
@@ -340,14 +339,15 @@ impl Inner {
             };
             let here = here(&log, cell, state);
             state.closing = Some(Box::new(superseded()));
-            let left = self.take_out(&mut log, cell, state);
             if *cell.id == *to {
+                let left = self.take_out(&mut log, cell, state);
                 then(Some(here));
+                left
             } else {
-                self.note(&cell.id, Note::Gone { resumable: false });
+                // It is another connection, and this one is over.
                 then(None);
+                self.remove(&mut log, cell, state)
             }
-            left
         };
         left.waker.take().into_iter().for_each(Waker::wake);
     }

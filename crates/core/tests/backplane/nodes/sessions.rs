@@ -217,6 +217,29 @@ fn a_session_of_a_node_that_shuts_down_goes_on_elsewhere_and_the_hooks_are_told_
 }
 
 #[test]
+fn a_client_that_comes_back_before_anybody_has_heard_of_it_has_one_session_all_the_same() {
+    let diary = Diary::default();
+    let (log, nodes) = nodes::<2>(|hub| with_sessions(hub).hooks(diary.clone()));
+    let [(_, first), (line, second)] = &nodes;
+    line.hold(true);
+    let before = log.entries();
+    let mut old = Tab::open(first, alice());
+    eventually("the first to be announced", || log.entries() > before);
+    let new = Tab::open(second, back(&old));
+    assert_ne!(new.id, old.id, "nobody there has heard of it");
+    line.hold(false);
+    old.wait_for("hub:closing");
+    for hub in [first, second] {
+        eventually("it to be one connection", || {
+            let ids: Vec<_> = hub.connections().into_iter().map(|connection| connection.id).collect();
+            ids == [new.id.clone()]
+        });
+    }
+    let count = |what: &str| diary.lines().iter().filter(|line| *line == what).count();
+    eventually("the hooks", || (count("connected"), count("disconnected superseded")) == (2, 1));
+}
+
+#[test]
 fn sessions_of_other_users_are_others_sessions() {
     let (_log, nodes) = nodes::<2>(with_sessions);
     let tab = open_known(&nodes, 0, alice());
