@@ -4,13 +4,10 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use ssehub::{
-    ConnectErrorKind, ConnectRequest, ConnectionInfo, DisconnectReason, Event, HookResult, Hooks, Hub, HubBuilder,
-    Identity, SESSION_NAME_BYTES, Shutdown, Topic, async_trait,
-};
+use ssehub::{ConnectErrorKind, ConnectRequest, Event, Hub, HubBuilder, Identity, SESSION_NAME_BYTES, Shutdown, Topic};
+use support::diary::Diary;
 use support::{Tab, eventually, hub, now, send, within};
 
 const NAME: &str = "0123456789abcdefghijkl";
@@ -36,39 +33,6 @@ fn back(tab: &Tab, request: ConnectRequest) -> ConnectRequest {
 
 fn text(data: &str) -> Event {
     Event::message(data)
-}
-
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, line: String) -> HookResult {
-        self.0.lock().unwrap().push(line);
-        Ok(())
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Hooks for Diary {
-    async fn connected(&self, connection: &ConnectionInfo) -> HookResult {
-        self.note(format!("connected {}", connection.id))
-    }
-
-    async fn disconnected(&self, connection: &ConnectionInfo, reason: &DisconnectReason) -> HookResult {
-        self.note(format!("disconnected {} {reason}", connection.id))
-    }
-
-    async fn user_online(&self, user: &str) -> HookResult {
-        self.note(format!("online {user}"))
-    }
-
-    async fn user_offline(&self, user: &str) -> HookResult {
-        self.note(format!("offline {user}"))
-    }
 }
 
 #[test]

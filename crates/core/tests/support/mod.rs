@@ -5,6 +5,8 @@
     reason = "each test target uses its own part of this; a test fails by panicking"
 )]
 
+pub(crate) mod diary;
+
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;

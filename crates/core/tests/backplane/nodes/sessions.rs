@@ -1,14 +1,11 @@
 //! A session goes on on whichever node its client comes back to.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ssehub::{
-    ConnectRequest, ConnectionInfo, DisconnectReason, Event, HookResult, Hooks, Hub, HubBuilder, Shutdown, Topic,
-    async_trait,
-};
+use ssehub::{ConnectRequest, Event, Hub, HubBuilder, Shutdown, Topic};
 
 use super::{LONG, nodes, open_known};
+use crate::support::diary::Diary;
 use crate::support::{Tab, begin_shutdown, eventually, within};
 use crate::{read, send};
 
@@ -141,46 +138,13 @@ fn a_snapshot_that_the_client_may_not_have_got_is_owed_on_the_other_node_too() {
     assert_eq!(read(&mut last, 1), ["end"], "now it has");
 }
 
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, line: String) -> HookResult {
-        self.0.lock().unwrap().push(line);
-        Ok(())
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Hooks for Diary {
-    async fn connected(&self, _: &ConnectionInfo) -> HookResult {
-        self.note("connected".into())
-    }
-
-    async fn disconnected(&self, _: &ConnectionInfo, reason: &DisconnectReason) -> HookResult {
-        self.note(format!("disconnected {reason}"))
-    }
-
-    async fn user_online(&self, user: &str) -> HookResult {
-        self.note(format!("{user} online"))
-    }
-
-    async fn user_offline(&self, user: &str) -> HookResult {
-        self.note(format!("{user} offline"))
-    }
-}
-
 #[test]
 fn the_hooks_of_all_nodes_see_a_session_come_and_go_once() {
     let diary = Diary::default();
     let (_log, nodes) = nodes::<2>(|hub| with_sessions(hub).hooks(diary.clone()));
     let mut tab = open_known(&nodes, 0, alice());
     eventually("the hooks", || diary.lines().len() == 2);
-    assert_eq!(diary.lines(), ["alice online", "connected"]);
+    assert_eq!(diary.lines(), ["online alice".to_owned(), format!("connected {}", tab.id)]);
     for at in [1, 0, 1] {
         let next = Tab::open(&nodes[at].1, back(&tab));
         tab.wait_for("hub:closing");
@@ -189,9 +153,10 @@ fn the_hooks_of_all_nodes_see_a_session_come_and_go_once() {
     }
     within("ending it", nodes[0].1.disconnect(Topic::All, "out")).unwrap();
     tab.wait_for("hub:closing");
+    let id = tab.id.clone();
     drop(tab);
     eventually("the hooks", || diary.lines().len() == 4);
-    assert_eq!(diary.lines()[2..], ["disconnected out", "alice offline"]);
+    assert_eq!(diary.lines()[2..], [format!("disconnected {id} out"), "offline alice".to_owned()]);
 }
 
 #[test]
@@ -212,7 +177,10 @@ fn a_session_of_a_node_that_shuts_down_goes_on_elsewhere_and_the_hooks_are_told_
     assert_eq!(next.id, tab.id);
     assert_eq!(read(&mut next, 1), ["meanwhile"]);
     eventually("the hooks", || diary.lines().len() == 6);
-    let expected = ["alice online", "connected", "disconnected shutdown", "alice offline", "alice online", "connected"];
+    let connected = format!("connected {}", tab.id);
+    let gone = format!("disconnected {} shutdown", tab.id);
+    let (online, offline) = ("online alice".to_owned(), "offline alice".to_owned());
+    let expected = [online.clone(), connected.clone(), gone, offline, online, connected];
     assert_eq!(diary.lines(), expected);
 }
 
@@ -236,7 +204,9 @@ fn a_client_that_comes_back_before_anybody_has_heard_of_it_has_one_session_all_t
         });
     }
     let count = |what: &str| diary.lines().iter().filter(|line| *line == what).count();
-    eventually("the hooks", || (count("connected"), count("disconnected superseded")) == (2, 1));
+    let superseded = format!("disconnected {} superseded", old.id);
+    let connected = [&old.id, &new.id].map(|id| format!("connected {id}"));
+    eventually("the hooks", || count(&superseded) == 1 && connected.iter().all(|line| count(line) == 1));
 }
 
 #[test]
