@@ -168,6 +168,10 @@ impl HubBuilder {
 
     /// How long a connection with a [session](crate::ConnectRequest::session) outlives its transport. Defaults to zero:
     /// no sessions; a request that names one opens a plain stream.
+    ///
+    /// Where several nodes share a [backplane](Self::backplane) its client may come back to any of them, also while the one
+    /// that had it is away or has crashed. A node hears of a session some milliseconds after it was opened; a client that comes
+    /// to another one before that opens a new connection there, and the earlier one ends.
     pub fn resume_window(mut self, time: Duration) -> Self {
         self.config.resume_window = time;
         self
@@ -188,7 +192,9 @@ impl HubBuilder {
         self
     }
 
-    /// The most streams of one user at a time; one more is refused with 429. Defaults to no limit.
+    /// The most streams of one user at a time; one more is refused with 429. Where several nodes share a
+    /// [backplane](Self::backplane), on all of them, as far as the one that is asked has heard: it can be exceeded by what
+    /// comes to others in the same moment. Defaults to no limit.
     pub fn max_connections_per_user(mut self, connections: usize) -> Self {
         self.config.max_connections_per_user = connections;
         self
