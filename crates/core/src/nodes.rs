@@ -7,6 +7,7 @@
 //!
 //! - [`signal`]: what can be said, and its form.
 //! - [`directory`]: who is connected elsewhere, as this node has heard; what the queries of a hub answer from.
+//! - [`orphans`]: sessions whose node is gone.
 //! - [`early`]: joins of connections that it has not heard of yet.
 //! - [`announce`]: what this node says of itself, and that it is alive.
 //! - [`hear`]: what becomes of a signal.
@@ -22,6 +23,7 @@ pub(crate) mod ask;
 pub(crate) mod directory;
 pub(crate) mod early;
 pub(crate) mod hear;
+pub(crate) mod orphans;
 pub(crate) mod signal;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ use crate::clock::millis;
 use crate::id::Position;
 use crate::nodes::ask::ANSWER_TIMEOUT;
 use crate::nodes::early::{Early, Joining};
+use crate::nodes::orphans::{Orphan, Orphans};
 use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm};
 use crate::registry::ConnectionInfo;
 use crate::session::{Joined, SessionKey};
@@ -28,7 +29,7 @@ pub(crate) struct Directory {
     sessions: HashMap<SessionKey, Arc<str>>,
     early: Early,
     /// Sessions whose node is gone, by key, and until when they may be taken up.
-    orphans: HashMap<SessionKey, Orphan>,
+    orphans: Orphans,
 }
 
 #[derive(Debug)]
@@ -69,15 +70,6 @@ impl RemoteSession {
             self.joined.push(Joined { group: Arc::clone(group), since: *at, snapshot });
         }
     }
-}
-
-#[derive(Debug)]
-struct Orphan {
-    id: Arc<str>,
-    joined: Vec<Joined>,
-    until_ms: u64,
-    /// The hooks of its node were told that it is gone.
-    is_told: bool,
 }
 
 /// What a session that is taken up from another node brings.
@@ -193,7 +185,7 @@ impl Directory {
         });
         if let Some(session) = &session {
             let key = (user.clone(), Arc::clone(&session.name));
-            self.orphans.remove(&key);
+            self.orphans.take(&key);
             self.sessions.insert(key, Arc::clone(&id));
         }
         self.connections.insert(id, Elsewhere { node, round, is_claimed, user, groups, session });
@@ -256,21 +248,15 @@ impl Directory {
     }
 
     fn keep_orphan(&mut self, id: &Arc<str>, of: Option<Elsewhere>, until_ms: u64, max_orphans: usize, is_told: bool) {
-        let Some(Elsewhere { user, session: Some(session), .. }) = of else { return };
-        if self.orphans.len() < max_orphans {
+        if let Some(Elsewhere { user, session: Some(session), .. }) = of {
             let RemoteSession { name, joined, .. } = *session;
-            self.orphans.insert((user, name), Orphan { id: Arc::clone(id), joined, until_ms, is_told });
+            self.orphans.keep((user, name), Orphan { id: Arc::clone(id), joined, until_ms, is_told }, max_orphans);
         }
     }
 
     /// The sessions of a topic are over: nobody comes back to what the application has ended.
     pub(crate) fn end_sessions(&mut self, topic: &Topic) {
-        self.orphans.retain(|(user, _), orphan| match topic {
-            Topic::All => false,
-            Topic::User(ended) => user.as_ref() != Some(ended),
-            Topic::Group(group) => !orphan.joined.iter().any(|joined| joined.group == *group),
-            Topic::Connection(id) => orphan.id != *id,
-        });
+        self.orphans.end(topic);
         let ids: Vec<Arc<str>> = match topic {
             Topic::All => self.sessions.values().cloned().collect(),
             Topic::User(user) => self.users.get(user).cloned().unwrap_or_default(),
@@ -294,37 +280,23 @@ impl Directory {
         if !self.is_oldest(teller) {
             return Vec::new();
         }
-        let orphans = self.orphans.iter().map(|((user, name), orphan)| {
-            let joined = orphan.joined.iter().map(JoinedForm::from).collect();
-            OrphanForm {
-                connection: orphan.id.to_string(),
-                user: user.as_deref().map(str::to_owned),
-                session: SessionForm { name: name.to_string(), joined },
-                left_ms: orphan.until_ms.saturating_sub(now_ms),
-                is_told: orphan.is_told,
-            }
-        });
-        orphans.collect()
+        self.orphans.to_tell(now_ms)
     }
 
     /// Hears of a session that no node has; this one neither, which who asks knows.
     pub(crate) fn hear_of_orphan(&mut self, form: OrphanForm, now_ms: u64, max_orphans: usize) {
-        let OrphanForm { connection, user, session: SessionForm { name, joined }, left_ms, is_told } = form;
-        let key: SessionKey = (user.map(Arc::from), name.into());
-        if self.orphans.len() < max_orphans && !self.sessions.contains_key(&key) && !self.orphans.contains_key(&key) {
-            let joined = joined.into_iter().map(Joined::from).collect();
-            let until_ms = now_ms.saturating_add(left_ms);
-            self.orphans.insert(key, Orphan { id: connection.into(), joined, until_ms, is_told });
+        if !self.sessions.contains_key(&form.session_key()) {
+            self.orphans.hear(form, now_ms, max_orphans);
         }
     }
 
     pub(crate) fn let_go_of_orphans(&mut self, now_ms: u64) {
-        self.orphans.retain(|_, orphan| orphan.until_ms > now_ms);
+        self.orphans.let_go(now_ms);
     }
 
     /// What a session has on another node, which this one takes it from.
     pub(crate) fn claim(&mut self, key: &SessionKey) -> Option<Claimed> {
-        if let Some(Orphan { id, joined, is_told, .. }) = self.orphans.remove(key) {
+        if let Some(Orphan { id, joined, is_told, .. }) = self.orphans.take(key) {
             return Some(Claimed { id, joined, is_told });
         }
         let id = self.sessions.get(key).cloned()?;
@@ -334,8 +306,8 @@ impl Directory {
 
     /// How many groups a session would bring.
     pub(crate) fn joined(&self, key: &SessionKey) -> Option<&[Joined]> {
-        if let Some(orphan) = self.orphans.get(key) {
-            return Some(&orphan.joined);
+        if let Some(joined) = self.orphans.joined(key) {
+            return Some(joined);
         }
         let elsewhere = self.connections.get(self.sessions.get(key)?)?;
         elsewhere.session.as_ref().map(|session| &session.joined[..])
@@ -344,7 +316,7 @@ impl Directory {
     /// A node has taken a session from another one, or from this one, which had it `here`. That is how a connection moves:
     /// what its former node still says of it is out of date.
     pub(crate) fn claimed_by(&mut self, node: NodeId, as_of: Position, key: &SessionKey, here: Option<Here>) {
-        self.orphans.remove(key);
+        self.orphans.take(key);
         if let Some(here) = here {
             self.put(node, u64::MAX, as_of, here);
         }

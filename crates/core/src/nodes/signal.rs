@@ -250,6 +250,10 @@ impl Here {
 }
 
 impl OrphanForm {
+    pub(crate) fn session_key(&self) -> SessionKey {
+        (self.user.as_deref().map(Arc::from), self.session.name.as_str().into())
+    }
+
     fn is_valid(&self) -> bool {
         self.user.iter().chain([&self.connection]).all(|name| is_name(name)) && self.session.is_valid()
     }
