@@ -33,31 +33,33 @@ pub mod wait;
 /// Makes a test of each of the named cases for each framework, in a module of the framework's name.
 ///
 /// `before` is an expression whose value is held while the case runs. With `and on each backplane` there is a module of
-/// each backplane's name as well, in one framework: which one makes no difference to a backplane, and none does to another.
+/// each backplane's name as well, with the same modules in it.
 #[macro_export]
 macro_rules! conformance {
     (before $before:expr; and on each backplane; $($cases:tt)*) => {
-        $crate::conformance!(before $before; $($cases)*);
+        $crate::conformance!(@frameworks None, $before; $($cases)*);
         mod redis {
-            // Its workers are runtimes of their own, from each of which the hub appends.
-            $crate::conformance!(@cases Actix Redis, $before; $($cases)*);
+            $crate::conformance!(@frameworks Redis, $before; $($cases)*);
         }
         mod disk {
-            $crate::conformance!(@cases Axum Disk, $before; $($cases)*);
+            $crate::conformance!(@frameworks Disk, $before; $($cases)*);
         }
     };
     (before $before:expr; $($cases:tt)*) => {
+        $crate::conformance!(@frameworks None, $before; $($cases)*);
+    };
+    (@frameworks $backplane:ident, $before:expr; $($cases:tt)*) => {
         mod axum {
-            $crate::conformance!(@cases Axum None, $before; $($cases)*);
+            $crate::conformance!(@cases Axum $backplane, $before; $($cases)*);
         }
         mod lean {
-            $crate::conformance!(@cases Lean None, $before; $($cases)*);
+            $crate::conformance!(@cases Lean $backplane, $before; $($cases)*);
         }
         mod actix {
-            $crate::conformance!(@cases Actix None, $before; $($cases)*);
+            $crate::conformance!(@cases Actix $backplane, $before; $($cases)*);
         }
         mod rocket {
-            $crate::conformance!(@cases Rocket None, $before; $($cases)*);
+            $crate::conformance!(@cases Rocket $backplane, $before; $($cases)*);
         }
     };
     (@cases $framework:ident $backplane:ident, $before:expr; $($file:ident { $($case:ident,)* })*) => {
