@@ -24,6 +24,9 @@ use crate::sync::{AtomicBool, Mutex, Ordering};
 /// About how many bytes of presence go into one record.
 const CHUNK_BYTES: usize = 32 << 10;
 
+/// How many other sayings go into one record: with names of any length, half a megabyte.
+const MAX_SAYS: usize = 256;
+
 /// How many notes, and how many other sayings, are kept while the backplane is away. More notes than that, and all
 /// connections are told of when it is back; more sayings, and the oldest are dropped: nobody waits for an answer that long.
 const MAX_WAITING: usize = 100_000;
@@ -66,6 +69,7 @@ struct Waiting {
 }
 
 impl Outbox {
+    /// Something has become of a connection: others are told what it is when it is their turn to hear of it.
     pub(crate) fn note(&self, connection: &Arc<str>, note: Note) {
         let mut waiting = self.waiting.lock();
         if waiting.notes.len() >= MAX_WAITING {
@@ -163,14 +167,15 @@ struct Announcer {
 impl Announcer {
     /// Says all that waits.
     async fn tell(&mut self, nodes: &Nodes, hub: &Weak<Inner>) -> Result<(), BackplaneError> {
-        let Waiting { notes, says, all } = nodes.outbox.take(Instant::now() >= self.next_round);
-        if !says.is_empty() {
-            let unsaid = Waiting { notes, says, all };
-            if let Err(error) = self.append(nodes.id, unsaid.says.iter().cloned().collect()).await {
-                nodes.outbox.put_back(unsaid);
+        let Waiting { notes, mut says, all } = nodes.outbox.take(Instant::now() >= self.next_round);
+        while !says.is_empty() {
+            let some: Vec<Say> = says.iter().take(MAX_SAYS).cloned().collect();
+            let said = some.len();
+            if let Err(error) = self.append(nodes.id, some).await {
+                nodes.outbox.put_back(Waiting { notes, says, all });
                 return Err(error);
             }
-            return self.tell_presence(nodes, hub, unsaid.notes, all).await;
+            says.drain(..said);
         }
         self.tell_presence(nodes, hub, notes, all).await
     }
