@@ -8,9 +8,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
-use rand::RngExt as _;
 use tokio::sync::Notify;
 
+use crate::backoff::Backoff;
 use crate::backplane::{Backplane, BackplaneError, Kept, Start, Tailed};
 use crate::clock::millis;
 use crate::fanout::Wakes;
@@ -21,13 +21,6 @@ use crate::nodes::announce::announce;
 use crate::record::{Content, UserGroup};
 use crate::sync::Ordering;
 use crate::timer::Task;
-
-/// The first wait before the tail is tried again; it doubles up to [`MAX_BACKOFF`], and each is drawn at random from
-/// its upper half.
-const MIN_BACKOFF: Duration = Duration::from_millis(50);
-
-/// The longest wait before the tail is tried again: the backplane is heard again within two seconds of its return.
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Starts the thread that tails the backplane, which ends with the hub.
 pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io::Result<()> {
@@ -49,7 +42,7 @@ pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io:
 /// Tails the log for as long as there is a hub.
 async fn follow(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
     let mut last = None;
-    let mut backoff = MIN_BACKOFF;
+    let mut backoff = Backoff::default();
     while hub.strong_count() > 0 {
         let tailing = AssertUnwindSafe(tail(&*backplane, &hub, &mut last, &mut backoff)).catch_unwind().await;
         match tailing {
@@ -58,8 +51,7 @@ async fn follow(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
             Err(_) => tracing::error!("the backplane's tail panicked; trying again"),
         }
         hub.upgrade().inspect(|hub| hub.set_tailing(false));
-        tokio::time::sleep(backoff.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
-        backoff = (backoff * 2).min(MAX_BACKOFF);
+        backoff.wait().await;
     }
 }
 
@@ -68,7 +60,7 @@ async fn tail(
     backplane: &dyn Backplane,
     hub: &Weak<Inner>,
     last: &mut Option<EventId>,
-    backoff: &mut Duration,
+    backoff: &mut Backoff,
 ) -> Result<(), BackplaneError> {
     let mut tail = backplane.tail(*last).await?;
     // What the log had when the tail was asked for; none when the hub has caught up with that.
@@ -80,7 +72,7 @@ async fn tail(
                 hub.start_from(after, *last, state);
                 hub.listen_anew(missed);
                 *last = Some(after);
-                *backoff = MIN_BACKOFF;
+                backoff.reset();
                 goal = Some(head);
             }
             Tailed::Entry(id, record) if last.is_some_and(|last| last.precedes(id)) => {

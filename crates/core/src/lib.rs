@@ -79,6 +79,7 @@
 //! spawns no tasks but short ones that wake readers, on the runtimes that poll them.
 
 mod accept;
+mod backoff;
 mod backplane;
 mod block;
 mod builder;

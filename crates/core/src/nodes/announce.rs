@@ -9,10 +9,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rand::RngExt as _;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
+use crate::backoff::Backoff;
 use crate::backplane::{Backplane, BackplaneError, BackplaneErrorKind, Record};
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
@@ -36,11 +36,6 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
 
 /// How often a node is heard, at least, in the time after which it is taken for gone.
 const BEATS: u32 = 4;
-
-/// The first wait before something is said again that the backplane did not take; it doubles up to [`MAX_BACKOFF`].
-const MIN_BACKOFF: Duration = Duration::from_millis(50);
-
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// What has become of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +125,7 @@ impl Outbox {
 /// Says what there is to say, for as long as there is a hub.
 pub(crate) async fn announce(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
     let mut announcer = Announcer { backplane, round: 0, next_round: Instant::now() };
-    let mut backoff = MIN_BACKOFF;
+    let mut backoff = Backoff::default();
     while let Some(strong) = hub.upgrade() {
         let Some(nodes) = strong.nodes.clone() else { return };
         drop(strong);
@@ -145,11 +140,10 @@ pub(crate) async fn announce(backplane: Arc<dyn Backplane>, hub: Weak<Inner>) {
             nodes.outbox.say(Say::Alive);
         }
         match announcer.tell(&nodes, &hub).await {
-            Ok(()) => backoff = MIN_BACKOFF,
+            Ok(()) => backoff.reset(),
             Err(error) => {
                 tracing::debug!(%error, "the backplane did not take what this node says; trying again");
-                sleep(backoff.mul_f64(rand::rng().random_range(0.5..=1.0))).await;
-                backoff = (backoff * 2).min(MAX_BACKOFF);
+                backoff.wait().await;
                 nodes.outbox.news.notify_one();
             }
         }
