@@ -1,9 +1,11 @@
 //! The steps of `cargo xtask test`, cheapest first.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::tools::{self, DebianPackage};
-use crate::workspace::{cargo, program, run, target_dir};
+use crate::workspace::{self, program, run, target_dir};
 
 /// One named check.
 pub(super) struct Step {
@@ -37,6 +39,14 @@ const PUBLISHED: &[&str] =
 
 /// The core's test target that runs under shuttle.
 const MODEL_TEST: &str = "model";
+
+/// A call of cargo that keeps nothing for the next build: what would let a later one compile parts of a crate fills
+/// more of the disk than all programs together, and a run of everything compiles each crate once.
+fn cargo(args: &str) -> Command {
+    let mut command = workspace::cargo(args);
+    command.env("CARGO_INCREMENTAL", "0");
+    command
+}
 
 fn fmt() -> Result<Outcome> {
     run(&mut cargo("fmt --all --check"))?;
