@@ -111,15 +111,10 @@ impl Floor {
         }
     }
 
-    /// Reads a stream to its end, or to a gap: then what this node knows is not what the log has.
+    /// Reads a stream to its end.
     async fn read(&self, connection: Connection) {
         let mut events = pin!(SseByteStream::new(connection.map(Ok::<_, Infallible>)));
         while let Some(Ok(event)) = events.next().await {
-            if event.event.as_deref() == Some("hub:gap") {
-                self.book.lock().clear();
-                self.ticks.send_replace(None);
-                return;
-            }
             self.take_in(&event);
         }
     }
@@ -128,6 +123,11 @@ impl Floor {
         let (Some(name), Some(data)) = (&event.event, &event.data) else { return };
         // Whatever does not parse was said by another release of this program.
         match name.as_str() {
+            // What this node knows is not what the log has; that follows, as a snapshot.
+            "hub:gap" => {
+                self.book.lock().clear();
+                self.ticks.send_replace(None);
+            }
             FLOOR => {
                 let _ = serde_json::from_str(data).map(|said| self.hear(said));
             }

@@ -6,7 +6,7 @@
 //! the others wait a little longer, which only matters when it has gone.
 //!
 //! What is told follows from the month alone, under a key for each: told twice, it says the same. It is where a node takes
-//! over, and where two open the market in the same moment and the one comes to the floor right behind the other's claim.
+//! over.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Replay<'_> {
             }
             let due = claimed.map_or(self.due(last), |claimed| self.due(last).max(claimed + AGAIN));
             if timeout_at(due, ticks.changed()).await.is_err() {
-                self.claim(last.map_or(0, |tick| tick.number + 1)).await?;
+                self.claim(last).await?;
                 claimed = Some(Instant::now());
             }
         }
@@ -69,8 +69,17 @@ impl Replay<'_> {
         }
     }
 
-    async fn claim(&self, tick: usize) -> Result<(), Failure> {
-        let claim = Said::Claim { tick, node: self.floor.node().to_owned() }.event()?.ephemeral();
+    /// Claims the tick after the last one.
+    async fn claim(&self, last: Option<Tick>) -> Result<(), Failure> {
+        let node = self.floor.node();
+        let tick = last.map_or(0, |tick| tick.number + 1);
+        let claim = Said::Claim { tick, node: node.to_owned() }.event()?;
+        let claim = match last {
+            // The first of all is kept, for a node that comes to the floor right behind it: nothing else tells that the market
+            // is open. Each node's is, so that none takes the place of the one that counts.
+            None => claim.key(format!("opening-{node}")),
+            Some(_) => claim.ephemeral(),
+        };
         match self.hub.send_to_group(FLOOR, claim).await {
             Err(error) if !is_away(&error) => Err(error.into()),
             _ => Ok(()),
@@ -188,6 +197,21 @@ mod tests {
                 stopped = replay.run() => panic!("{:?}", stopped.map(|never| match never {})),
             }
         })
+    }
+
+    #[tokio::test]
+    async fn a_node_that_comes_right_behind_the_first_claim_leaves_the_month_to_who_has_it() {
+        let (hub, prices) = (Hub::new(), Prices::load().unwrap());
+        let [first, second] = ["a", "b"].map(|name| Floor::new(name.to_owned(), Arc::default()));
+        let replay = Replay { hub: &hub, prices: &prices, rate: "100".parse().unwrap(), floor: &first };
+        replay.claim(None).await.unwrap();
+
+        let mut ticks = second.ticks();
+        let read = tokio::select! {
+            never = second.follow(&hub) => match never {},
+            read = timeout(Duration::from_secs(20), ticks.wait_for(Option::is_some)) => *read.expect("the claim in 20 s").unwrap(),
+        };
+        assert!(read.is_some_and(|tick| tick.number == 0 && !tick.ours));
     }
 
     #[tokio::test]

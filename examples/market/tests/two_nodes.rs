@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use clap::Parser as _;
+use futures::future::join;
 use futures::{Stream, StreamExt as _};
 use market::{Market, NewOrder, Options, Seat, Side, Watch};
 use serde_json::Value;
@@ -87,13 +88,11 @@ impl Tab {
     }
 }
 
-/// Two nodes behind a Redis, and the tab of a stream at the first.
+/// Two nodes behind a Redis, which open the market at the same moment, and the tab of a stream at the first.
 async fn two_nodes(redis: &RedisServer) -> ([Node; 2], Tab) {
-    let first = Node::start(redis).await;
-    let mut tab = first.open(None).await;
-    // The first has opened the market: two that do at the same moment may both tell its first month.
-    tab.next("clock").await;
-    ([first, Node::start(redis).await], tab)
+    let (first, second) = join(Node::start(redis), Node::start(redis)).await;
+    let tab = first.open(None).await;
+    ([first, second], tab)
 }
 
 /// Has the tab watch IBM, by a node that hears of the tab sooner or later.
