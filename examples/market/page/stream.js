@@ -49,8 +49,10 @@ export class Stream {
       this.#gap = null;
     });
     on("hub:gap", ({ reason }) => {
-      this.#gap = reason;
       this.#handlers.gap();
+      // A stream that goes on may have one too: its hub has lost its log, or the page was too slow.
+      if (this.#catchingUp) this.#gap = reason;
+      else this.#tellGap(reason);
     });
     on("hub:closing", ({ reason }) => this.#set("reconnecting", `The server closed the stream: ${reason}`));
     for (const name of EVENTS) {
@@ -61,7 +63,7 @@ export class Stream {
     }
     on("tab", ({ watching }) => {
       this.#catchingUp = false;
-      if (this.#gap) this.#set("gap", `Gap (${this.#gap}): the hub sent a new snapshot`);
+      if (this.#gap) this.#tellGap(this.#gap);
       else if (this.#wasLive) this.#set("resumed", `Resumed: ${count(this.missed, "missed event")} replayed`);
       else this.#set("live", "Connected");
       this.#wasLive = true;
@@ -76,6 +78,10 @@ export class Stream {
         this.#set("reconnecting", "The connection was lost");
       }
     });
+  }
+
+  #tellGap(reason) {
+    this.#set("gap", `Gap (${reason}): the hub sent a new snapshot`);
   }
 
   #set(state, detail) {
