@@ -37,6 +37,10 @@
 //! }
 //! ```
 //!
+//! [`SseRequest`] makes a [`ConnectRequest`] of a request, [`SseResponse`] a response of a [`Connection`], and [`SseError`]
+//! an answer of a refusal. All else is [the hub](ssehub), whose names are here too and whose
+//! [promises](ssehub#what-is-promised) hold over this crate's sockets.
+//!
 //! # What becomes of a client that is …
 //!
 //! - **slow**: hyper stops polling its body, and its cursor stays behind; nothing is queued for it. It reads on
@@ -51,6 +55,8 @@
 //! - **not to be let in**: return [`ConnectError::unauthorized`], [`ConnectError::forbidden`] or
 //!   [`ConnectError::stop`] by `?`, as [`SseError`]: 401, 403, and the 204 after which a browser never comes back. A
 //!   client that can send no header is let in by a [ticket](Hub::issue_ticket).
+//! - **refused by the hub**: the same `?` answers 406 to who accepts no event stream, 400 to names out of bounds, and 429 or
+//!   503 with `Retry-After` at a limit or during a shutdown.
 //!
 //! # What to know about axum
 //!
