@@ -119,7 +119,7 @@ impl Inner {
             self.show_head(&log);
             last.map(|_| Wakes::everybody(&log, &self.pace, now_ms))
         };
-        groups.iter().for_each(|group| self.take_in_user_group(group, 0));
+        self.take_in_user_groups(&groups);
         wakes.into_iter().for_each(|wakes| wakes.fire(self));
     }
 

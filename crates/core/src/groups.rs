@@ -1,6 +1,6 @@
 //! Groups: joined by one connection, or by a user with all of hers, those now and those later.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -127,6 +127,12 @@ impl Inner {
         if is_done == Some(true) { Ok(()) } else { Err(UNAVAILABLE) }
     }
 
+    /// Makes these memberships those of the hub: what else this node knew of ended while it did not hear.
+    pub(crate) fn take_in_user_groups(&self, groups: &[UserGroup]) {
+        let ended = self.user_groups.lock().all_but(groups);
+        ended.iter().chain(groups).for_each(|change| self.take_in_user_group(change, 0));
+    }
+
     /// Puts all connections of a user into a group, or takes them out.
     pub(crate) fn take_in_user_group(&self, change: &UserGroup, since: Offset) {
         let UserGroup { user, group, joined } = change;
@@ -194,6 +200,14 @@ impl UserGroups {
     /// The groups of a user, and since when.
     pub(crate) fn of(&self, user: &str) -> impl Iterator<Item = (&Arc<str>, &Offset)> {
         self.groups.get(user).into_iter().flatten()
+    }
+
+    /// What ends all memberships but these.
+    fn all_but(&self, kept: &[UserGroup]) -> Vec<UserGroup> {
+        let kept: HashSet<(&str, &str)> = kept.iter().map(|kept| (&*kept.user, &*kept.group)).collect();
+        let memberships = self.groups.iter().flat_map(|(user, groups)| groups.keys().map(move |group| (user, group)));
+        let ended = memberships.filter(|(user, group)| !kept.contains(&(&***user, &***group)));
+        ended.map(|(user, group)| UserGroup { user: Arc::clone(user), group: Arc::clone(group), joined: false }).collect()
     }
 
     /// Whether a change would change anything, if there is room for it.

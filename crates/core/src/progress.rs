@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use crate::id::{EventId, Position};
+use crate::id::{EventId, LogName, Position};
 use crate::sync::Mutex;
 
 #[derive(Default)]
@@ -13,8 +13,8 @@ pub(crate) struct Progress(Mutex<State>);
 #[derive(Default)]
 struct State {
     newest: Option<EventId>,
-    /// By what they wait for, each with a number of its own.
-    waiting: BTreeMap<(Position, u64), oneshot::Sender<()>>,
+    /// By the place they wait for, each with a number of its own; and the log that place is in.
+    waiting: BTreeMap<(Position, u64), (LogName, oneshot::Sender<()>)>,
     last: u64,
 }
 
@@ -24,13 +24,13 @@ impl Progress {
         let reached = {
             let mut state = self.0.lock();
             if state.newest.replace(id).is_some_and(|before| before.log != id.log) {
-                // What was waited for is in another log.
-                state.waiting.clear();
+                // Who has written to this log already was faster than its tail; all others wait in vain.
+                state.waiting.retain(|_, (log, _)| *log == id.log);
             }
-            let rest = state.waiting.split_off(&(id.position, u64::MAX));
-            std::mem::replace(&mut state.waiting, rest)
+            let places = ..=(id.position, u64::MAX);
+            state.waiting.extract_if(places, |_, (log, _)| *log == id.log).collect::<Vec<_>>()
         };
-        for (_, waiter) in reached {
+        for (_, (_, waiter)) in reached {
             // Whoever waited may have given up.
             let _ = waiter.send(());
         }
@@ -44,27 +44,27 @@ impl Progress {
     /// Waits until this node has taken in a record of its log; false if the log became another one first.
     pub(crate) async fn reach(&self, id: EventId) -> bool {
         let (sender, reached) = oneshot::channel();
-        let _place = {
+        let _waiting = {
             let mut state = self.0.lock();
             if state.newest.is_some_and(|newest| newest.log == id.log && newest.position >= id.position) {
                 return true;
             }
             state.last += 1;
             let key = (id.position, state.last);
-            state.waiting.insert(key, sender);
-            Place { progress: self, key }
+            state.waiting.insert(key, (id.log, sender));
+            Waiting { progress: self, key }
         };
         reached.await.is_ok()
     }
 }
 
 /// Among those who wait, until this is dropped.
-struct Place<'a> {
+struct Waiting<'a> {
     progress: &'a Progress,
     key: (Position, u64),
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.progress.0.lock().waiting.remove(&self.key);
     }
@@ -96,5 +96,20 @@ mod tests {
         assert_eq!(progress.reach(id("1-1-a")).now_or_never(), Some(true));
         progress.reached(id("9-0-b"));
         assert_eq!(third.now_or_never(), Some(false), "its log is no more");
+    }
+
+    #[test]
+    fn who_is_ahead_of_the_tail_with_another_log_waits_for_that_and_for_nothing_else() {
+        let progress = Progress::default();
+        progress.reached(id("5-0-a"));
+        let mut first = Box::pin(progress.reach(id("1-1-b")));
+        let mut second = Box::pin(progress.reach(id("1-2-b")));
+        assert_eq!((first.as_mut().now_or_never(), second.as_mut().now_or_never()), (None, None));
+        progress.reached(id("6-0-a"));
+        assert_eq!(first.as_mut().now_or_never(), None, "a later place of another log is not its place");
+        progress.reached(id("1-1-b"));
+        assert_eq!((first.now_or_never(), second.as_mut().now_or_never()), (Some(true), None));
+        progress.reached(id("1-2-b"));
+        assert_eq!(second.now_or_never(), Some(true));
     }
 }

@@ -6,9 +6,11 @@
 //! backplane that is away costs a note per connection.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -211,8 +213,11 @@ impl Announcer {
         Ok(())
     }
 
+    /// A backplane that panics is one that failed: what it was to take is said again.
     async fn append(&self, from: NodeId, says: Vec<Say>) -> Result<EventId, BackplaneError> {
-        self.backplane.append(Record::of_signal(Signal { from, says })).await
+        let appending = self.backplane.append(Record::of_signal(Signal { from, says }));
+        let panicked = |_| Err(BackplaneError::new(BackplaneErrorKind::Uncertain, "the backplane panicked"));
+        AssertUnwindSafe(appending).catch_unwind().await.unwrap_or_else(panicked)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ssehub::{Audience, Event, GroupErrorKind, Hub, HubBuilder, NodesErrorKind, Topic};
 
-use crate::shared_log::{Line, SharedLog};
+use crate::shared_log::{Appends, Line, SharedLog};
 use crate::support::{Tab, anyone, eventually, hub, within};
 use crate::{read, send};
 
@@ -148,4 +148,17 @@ fn a_record_that_cannot_be_read_is_skipped_and_counted() {
     send(&nodes[1].1, Audience::all(), "goes on");
     assert_eq!(read(&mut tab, 1), ["goes on"]);
     assert!(nodes.iter().all(|(_, hub)| hub.stats().skipped == 4));
+}
+
+#[test]
+fn what_a_node_says_while_its_backplane_panics_is_said_again() {
+    let (_log, [(line, here), (_, there)]) = nodes(|hub| hub);
+    line.appends(Appends::Panics);
+    let before = line.appended();
+    let tab = Tab::open(&here, anyone().user("alice"));
+    eventually("it to be said twice", || line.appended() >= before + 2);
+    assert!(!there.is_online("alice"), "nobody could say so");
+    line.appends(Appends::Taken);
+    eventually("alice to be known elsewhere", || there.is_online("alice"));
+    within("joining", there.join(&tab.id, "g")).unwrap();
 }

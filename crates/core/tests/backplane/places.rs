@@ -114,3 +114,46 @@ fn a_client_from_ahead_of_a_log_that_is_then_another_one_with_an_earlier_clock_m
     send(&ahead, Topic::All, "2");
     assert_eq!(read(&mut hopped, 1), ["2"]);
 }
+
+#[test]
+fn the_groups_of_users_are_those_of_the_log_also_when_it_is_another_one() {
+    let log = SharedLog::new();
+    let hub = node(&log.line());
+    let mut tab = Tab::open(&hub, anyone().user("alice"));
+    within("joining", hub.join_user("alice", "g")).unwrap();
+    send(&hub, Topic::group("g"), "1");
+    assert_eq!(read(&mut tab, 1), ["1"]);
+    log.wipe(0);
+    assert_eq!(gap(&mut tab), "unknown-log");
+    within("joining", hub.join_user("alice", "h")).unwrap();
+    send(&hub, Topic::group("g"), "2");
+    send(&hub, Topic::group("h"), "3");
+    assert_eq!(read(&mut tab, 1), ["3"], "a node that starts now does not know of g either");
+    within("joining", hub.join_user("alice", "g")).unwrap();
+    send(&hub, Topic::group("g"), "4");
+    assert_eq!(read(&mut tab, 1), ["4"]);
+}
+
+#[test]
+fn a_membership_of_a_user_that_ended_while_this_node_was_away_past_retention_has_ended() {
+    let log = SharedLog::new();
+    let line = log.line();
+    let (hub, other) = (node(&line), node(&log.line()));
+    let mut tab = Tab::open(&hub, anyone().user("alice"));
+    for group in ["g", "h"] {
+        within("joining", other.join_user("alice", group)).unwrap();
+    }
+    send(&other, Topic::group("g"), "1");
+    assert_eq!(read(&mut tab, 1), ["1"]);
+    line.cut(true);
+    eventually("the hub to notice", || !hub.is_ready());
+    within("leaving", other.leave_user("alice", "g")).unwrap();
+    within("joining", other.join_user("alice", "i")).unwrap();
+    log.trim_to(0);
+    line.cut(false);
+    assert_eq!(gap(&mut tab), "lagged");
+    for group in ["g", "h", "i"] {
+        send(&other, Topic::group(group), group);
+    }
+    assert_eq!(read(&mut tab, 2), ["h", "i"]);
+}

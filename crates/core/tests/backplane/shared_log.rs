@@ -48,6 +48,8 @@ struct LineState {
     held: bool,
     /// How often a tail was asked for.
     tails: u64,
+    /// How often something was to be appended.
+    appended: u64,
     /// The tail panics, once.
     panics: bool,
     /// The tail is ended whenever this changes.
@@ -65,6 +67,7 @@ pub(crate) enum Appends {
     Taken,
     TakenAndFailed,
     Failed,
+    Panics,
 }
 
 impl SharedLog {
@@ -237,6 +240,11 @@ impl Line {
         self.state().tails
     }
 
+    /// How often something was to be appended.
+    pub(crate) fn appended(&self) -> u64 {
+        self.state().appended
+    }
+
     /// How many still use this line.
     pub(crate) fn users(&self) -> usize {
         Arc::strong_count(&self.state)
@@ -252,6 +260,7 @@ impl Backplane for Line {
     }
 
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
+        self.set(|state| state.appended += 1);
         let state = self.state();
         // Whoever waits for an answer lets others run.
         tokio::task::yield_now().await;
@@ -260,6 +269,7 @@ impl Backplane for Line {
         }
         let id = match state.appends {
             Appends::Failed => None,
+            Appends::Panics => panic!("a backplane that is broken"),
             Appends::Taken | Appends::TakenAndFailed => Some(self.log.lock().append(record)),
         };
         self.log.changed();
