@@ -1,7 +1,8 @@
 //! The newest entries, in memory: what followers that keep up read, without going back to the store.
 //!
 //! Lasting and passing entries stand here in one order; passing ones are nowhere else. Entries leave by number and
-//! bytes, but not before the store has them on disk.
+//! bytes, the oldest first; lasting ones not before the store has them on disk, and passing ones do not wait for that.
+//! The newest always stays, so that who keeps up gets it, whatever its size.
 
 use std::collections::VecDeque;
 
@@ -35,7 +36,9 @@ impl From<&Lasting> for Latest {
 pub(crate) struct Recent {
     name: LogName,
     entries: VecDeque<Latest>,
-    bytes: usize,
+    weight: Weight,
+    /// Of the passing ones among them.
+    passing: Weight,
     /// Every entry behind this is in here.
     base: Position,
     /// The newest entry there is.
@@ -48,6 +51,30 @@ pub(crate) struct Recent {
     flushed: Position,
     /// Why there will be no more.
     closed: Option<&'static str>,
+}
+
+/// So many entries, and bytes of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Weight {
+    fn add(&mut self, entry: &Latest) {
+        self.entries += 1;
+        self.bytes += entry.bytes.len();
+    }
+
+    fn remove(&mut self, entry: &Latest) {
+        self.entries -= 1;
+        self.bytes -= entry.bytes.len();
+    }
+
+    /// Whether it is over this part of the limits.
+    fn is_over(&self, part: usize) -> bool {
+        self.entries > ENTRIES / part || self.bytes > BYTES / part
+    }
 }
 
 /// What there is for a follower.
@@ -70,7 +97,8 @@ impl Recent {
         Self {
             name,
             entries: VecDeque::new(),
-            bytes: 0,
+            weight: Weight::default(),
+            passing: Weight::default(),
             base: head,
             head,
             ids,
@@ -107,20 +135,40 @@ impl Recent {
                 continue;
             }
             self.head = entry.position;
-            self.bytes += entry.bytes.len();
+            self.weight.add(&entry);
+            if entry.is_passing {
+                self.passing.add(&entry);
+            }
             self.entries.push_back(entry);
         }
-        while self.entries.len() > ENTRIES || self.bytes > BYTES {
+        while self.weight.is_over(1) && self.entries.len() > 1 {
             if self.entries.front().is_none_or(|it| !it.is_passing && it.position > self.flushed) {
                 break;
             }
             let Some(entry) = self.entries.pop_front() else { break };
-            self.bytes -= entry.bytes.len();
+            self.weight.remove(&entry);
             self.base = entry.position;
             if entry.is_passing {
+                self.passing.remove(&entry);
                 self.passed = entry.position;
             }
         }
+        if self.passing.is_over(1) {
+            self.let_pass();
+        }
+    }
+
+    /// Lets go of the older half of the passing entries, which stand behind lasting ones that have to stay.
+    fn let_pass(&mut self) {
+        self.entries.retain(|it| {
+            let stays = !it.is_passing || it.position == self.head || !self.passing.is_over(2);
+            if !stays {
+                self.weight.remove(it);
+                self.passing.remove(it);
+                self.passed = it.position;
+            }
+            stays
+        });
     }
 
     /// The store was found to have more than was published: followers read it there.
@@ -142,7 +190,7 @@ impl Recent {
     fn restart(&mut self, head: Position) {
         self.passed = self.entries.iter().rfind(|it| it.is_passing).map_or(self.passed, |it| it.position);
         self.entries.clear();
-        self.bytes = 0;
+        (self.weight, self.passing) = Default::default();
         self.base = head;
         self.head = head;
         self.flushed = head;
@@ -207,6 +255,31 @@ mod tests {
         assert!(matches!(recent.after(name, at(0), at(0)), Next::Stored(base) if base == at(10)));
         assert!(matches!(recent.after(name, at(many), at(0)), Next::Wait));
         assert!(matches!(recent.after(LogName::random(), at(many), at(0)), Next::Renamed));
+    }
+
+    #[test]
+    fn passing_entries_do_not_gather_behind_a_lasting_one_that_the_store_has_not() {
+        let name = LogName::random();
+        let mut recent = Recent::new(name, at(0), at(0));
+        recent.publish([entry(1, false)], at(0));
+        let many = 5 * ENTRIES as u64;
+        for seq in 2..=many {
+            recent.publish([entry(seq, true)], at(0));
+            assert!(recent.entries.len() <= ENTRIES + 1, "{} entries", recent.entries.len());
+            assert_eq!(positions(recent.after(name, at(seq - 1), at(0))), [seq]);
+        }
+        assert!(matches!(recent.after(name, at(1), at(0)), Next::Behind));
+        assert_eq!(positions(recent.after(name, at(0), at(many)))[0], 1);
+        let big = Bytes::from(vec![0; BYTES / 4]);
+        for seq in many..many + 20 {
+            let entry = Latest { position: at(seq + 1), bytes: big.clone(), is_passing: true };
+            recent.publish([entry], at(0));
+            assert!(recent.weight.bytes <= BYTES, "{} bytes", recent.weight.bytes);
+        }
+        recent.publish([], at(1));
+        recent.publish((many + 21..=2 * many).map(|seq| entry(seq, true)), at(1));
+        assert_eq!((recent.entries.len(), recent.weight.entries, recent.passing.entries), (ENTRIES, ENTRIES, ENTRIES));
+        assert_eq!((recent.weight.bytes, recent.passing.bytes), (0, 0));
     }
 
     #[test]

@@ -190,3 +190,12 @@ async fn a_follower_that_retention_has_overtaken_is_told() {
     assert!(key(again.after) > key(start.after));
     assert_eq!(entries.len(), 100);
 }
+
+#[tokio::test]
+async fn a_passing_entry_that_is_larger_than_what_is_kept_in_memory_comes_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DurableLog::open(dir.path()).unwrap();
+    let (_, mut tail) = follow(&log, None).await;
+    let id = append(&log, Record::new(vec![7; 20 << 20]).passing()).await;
+    assert_eq!(take(&mut tail, 1).await[0].0, id);
+}
