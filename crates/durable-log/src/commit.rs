@@ -40,20 +40,13 @@ impl Store {
         })
     }
 
-    /// Gives the log its name and its beginning, and takes out what is damaged. Says what is retained then.
-    pub(crate) fn name(
-        &self,
-        name: LogName,
-        mut retained: Retained,
-        damaged: &[Position],
-    ) -> Result<Retained, DurableError> {
+    /// Gives the log its name and its beginning, and takes out what is damaged.
+    pub(crate) fn name(&self, name: LogName, retained: Retained, damaged: &[Position]) -> Result<(), DurableError> {
         self.with(|database| {
             let write = database.begin_write()?;
             let mut tables = Tables::open(&write)?;
             for &position in damaged {
-                if let Some(stored) = tables.log.remove(position.key())? {
-                    retained.lose(position, record_length(stored.value()));
-                }
+                tables.log.remove(position.key())?;
                 for key in tables.keys_of(position)? {
                     tables.held.remove((position.ms, position.seq, &key[..]))?;
                     tables.state.remove(&key[..])?;
@@ -66,7 +59,7 @@ impl Store {
             about.insert("name", name.as_str())?;
             drop(about);
             write.commit()?;
-            Ok(retained)
+            Ok(())
         })
     }
 }

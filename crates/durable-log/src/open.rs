@@ -40,9 +40,9 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     make(path).map_err(|error| DurableError::io(path, error))?;
     let lock = lock(path)?;
     let mut recovery = Recovery::default();
-    let (store, found) = open_store(&path.join("log.redb"), &mut recovery)?;
     let seen_path = path.join("seen");
     let seen = Seen::read(&seen_path)?;
+    let (store, found) = open_store(&path.join("log.redb"), seen.as_ref(), &mut recovery)?;
     let (mut journal, left) = Journal::open(&path.join("journal"))?;
     recovery.torn_bytes = left.torn;
     let mut found = found.unwrap_or_else(|| {
@@ -53,11 +53,14 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     let mut pending: Vec<_> = left.entries.into_iter().filter(is_new).collect();
     recovery.replayed = pending.len();
     let newest = pending.last().map_or(found.retained.newest, |entry| entry.position);
+    // Up to here, none is missing.
+    let has_hole = pending.first().is_some_and(|first| first.before > found.retained.newest);
+    let whole = if has_hole { found.retained.newest } else { newest };
     if !pending.is_empty() && flush_every.is_none() {
         found.retained = store.commit(&pending, found.retained, &Retention::default(), now_ms())?;
         pending.clear();
     }
-    let name = judge(&found, newest, seen.as_ref(), &mut recovery);
+    let name = judge(&found, whole, seen.as_ref(), &mut recovery);
     let ids = seen.as_ref().map(|seen| seen.newest.max(seen.ids)).unwrap_or_default().max(newest);
     let seen = Seen {
         name: name.to_string(),
@@ -69,10 +72,10 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
     };
     let seen = SeenFile::create(&seen_path, seen)?;
     // A log that just goes on needs no room on the disk for that.
-    let retained = match found.name == name.as_str() && found.damaged.is_empty() {
-        true => found.retained,
-        false => store.name(name, found.retained, &found.damaged)?,
-    };
+    let retained = found.retained;
+    if found.name != name.as_str() || !found.damaged.is_empty() {
+        store.name(name, retained, &found.damaged)?;
+    }
     // What is new here is to be found after a crash of the machine, too.
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| DurableError::io(path, error))?;
     recovery.retained = retained.events + pending.len();
@@ -88,20 +91,17 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         retained_anew: Notify::new(),
     });
     let (sender, requests) = mpsc::channel(MAX_WAITING);
-    let ahead = match flush_every {
-        Some(every) => Some(Ahead::new(every, journal, pending)),
-        None => {
-            journal.clear()?;
-            None
-        }
-    };
+    if pending.is_empty() {
+        journal.clear()?;
+    }
+    let ahead = flush_every.map(|every| Ahead::new(every, journal, pending));
     let writer = Writer::new(Arc::clone(&shared), seen, retained, ids, ahead);
     let thread = writer.start(lock, requests).map_err(|error| DurableError::io(path, error))?;
     Ok(DurableLog::new(shared, recovery, sender, thread))
 }
 
 /// Opens the store and reads all of it; if it is damaged, makes a new one of what is whole.
-fn open_store(path: &Path, recovery: &mut Recovery) -> Result<(Store, Option<Found>), DurableError> {
+fn open_store(path: &Path, seen: Option<&Seen>, recovery: &mut Recovery) -> Result<(Store, Option<Found>), DurableError> {
     let open = || {
         let store = Store::open(path)?;
         let found = store.find()?;
@@ -111,13 +111,16 @@ fn open_store(path: &Path, recovery: &mut Recovery) -> Result<(Store, Option<Fou
         Err(error) if DurableError::is_of_damage(&error) => error,
         done => return done,
     };
-    let aside = salvage(path)?.ok_or_else(|| error.clone())?;
+    let newest = seen.and_then(Seen::bound).unwrap_or(Position { ms: u64::MAX, seq: u64::MAX });
+    let aside = salvage(path, newest)?.ok_or_else(|| error.clone())?;
     tracing::error!(%error, aside = %aside.display(), "a durable log was damaged; going on with the entries that are whole");
     recovery.set_aside = Some(aside);
     open()
 }
 
 /// Whether this is the log that was seen, and the name that follows from that.
+///
+/// Up to `newest`, none of its entries is missing.
 fn judge(found: &Found, newest: Position, seen: Option<&Seen>, recovery: &mut Recovery) -> LogName {
     recovery.damaged = found.damaged.len();
     let named: Option<LogName> = found.name.parse().ok();
@@ -159,16 +162,18 @@ fn judge(found: &Found, newest: Position, seen: Option<&Seen>, recovery: &mut Re
     name
 }
 
-/// Makes the directory if there is none, for nobody else to read, and so that it is found after a crash of the machine.
+/// Makes the directory if there is none, and those it is in, for nobody else to read, and so that it is found after a
+/// crash of the machine.
 fn make(dir: &Path) -> std::io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
+    let parent = dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    make(parent)?;
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(dir)?;
-    let parent = dir.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 

@@ -48,7 +48,7 @@ impl Recovery {
         self.damaged
     }
 
-    /// The newest entry there is, if entries behind it that were accepted are gone.
+    /// The entry behind which others that were accepted are gone, if any are.
     pub fn lost_after(&self) -> Option<EventId> {
         self.lost_after
     }

@@ -49,14 +49,6 @@ impl Retained {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// An entry was damaged, and is gone.
-    pub(crate) fn lose(&mut self, position: Position, bytes: usize) {
-        if position > self.trimmed {
-            self.events = self.events.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(bytes);
-        }
-    }
-
     /// Takes the oldest entry. Which one is the oldest then is not known here.
     pub(crate) fn take(&mut self, position: Position, bytes: usize) {
         self.trimmed = position;

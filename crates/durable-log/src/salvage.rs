@@ -4,6 +4,8 @@
 //! the newest entry that is whole and all before it without a hole, as if retention had taken the others. They go into a
 //! new store, and the damaged file is set aside: nothing of it is thrown away.
 //!
+//! What was refused, because its commit failed, may lie in the file all the same. It is told by what was seen.
+//!
 //! What the state kept of older entries is lost with them, because nobody can tell whether it still held.
 
 use std::collections::BTreeMap;
@@ -35,12 +37,13 @@ struct Place {
     length: usize,
 }
 
-/// Makes a new store of what is whole in this one, and says where the damaged one is then. None if there is nothing whole.
-pub(crate) fn salvage(path: &Path) -> Result<Option<PathBuf>, DurableError> {
+/// Makes a new store of what is whole in this one up to `newest`, and says where the damaged one is then. None if there is
+/// nothing whole.
+pub(crate) fn salvage(path: &Path, newest: Position) -> Result<Option<PathBuf>, DurableError> {
     let io = |error| DurableError::io(path, error);
     let mut file = File::open(path).map_err(io)?;
     let places = search(&mut file).map_err(io)?;
-    let entries = without_a_hole(&places);
+    let entries = without_a_hole(&places, newest);
     let Some((_, first)) = entries.first() else { return Ok(None) };
 
     let fresh = path.with_extension("salvaged");
@@ -49,7 +52,8 @@ pub(crate) fn salvage(path: &Path) -> Result<Option<PathBuf>, DurableError> {
         _ => {}
     }
     let store = Store::open(&fresh)?;
-    let mut retained = store.name(LogName::random(), Retained::behind(first.before), &[])?;
+    let mut retained = Retained::behind(first.before);
+    store.name(LogName::random(), retained, &[])?;
     let (mut group, mut bytes) = (Vec::new(), 0);
     for (_, place) in entries {
         let mut frame = vec![0; place.length];
@@ -103,9 +107,9 @@ fn search(file: &mut File) -> io::Result<BTreeMap<Position, Place>> {
     }
 }
 
-/// The newest entry, and those before it up to the first that is missing, oldest first.
-fn without_a_hole(places: &BTreeMap<Position, Place>) -> Vec<(Position, Place)> {
-    let newest = places.last_key_value();
+/// The newest entry up to this place, and those before it up to the first that is missing, oldest first.
+fn without_a_hole(places: &BTreeMap<Position, Place>, newest: Position) -> Vec<(Position, Place)> {
+    let newest = places.range(..=newest).next_back();
     let step = |(position, place): &(&Position, &Place)| {
         places.get_key_value(&place.before).filter(|(before, _)| before < position)
     };
@@ -113,4 +117,32 @@ fn without_a_hole(places: &BTreeMap<Position, Place>) -> Vec<(Position, Place)> 
         std::iter::successors(newest, step).map(|(position, place)| (*position, *place)).collect();
     entries.reverse();
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use ssehub::Record;
+
+    use super::*;
+
+    fn at(seq: u64) -> Position {
+        Position { ms: 7, seq }
+    }
+
+    #[test]
+    fn an_entry_that_was_refused_is_not_brought_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frames = vec![0; 100];
+        // The third was refused, and another one came after the second. Then the fifth was refused.
+        for (seq, before) in [(1, 0), (2, 1), (3, 2), (4, 2), (5, 4)] {
+            Lasting { position: at(seq), before: at(before), record: Record::new("x") }.encode(&mut frames);
+        }
+        for (seen, there) in [(at(4), &[1, 2, 4][..]), (at(u64::MAX), &[1, 2, 4, 5]), (at(2), &[1, 2])] {
+            let path = dir.path().join(format!("{}.redb", seen.seq));
+            fs::write(&path, &frames).unwrap();
+            salvage(&path, seen).unwrap().unwrap();
+            let saved = Store::open(&path).unwrap().read(at(0), at(u64::MAX)).unwrap().entries;
+            assert_eq!(saved.iter().map(|(position, _)| position.seq).collect::<Vec<_>>(), there);
+        }
+    }
 }

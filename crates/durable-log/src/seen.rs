@@ -36,6 +36,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// Behind this, surely nothing was seen. That is exact for as long as the machine runs; after it crashed, nobody knows.
+    pub(crate) fn bound(&self) -> Option<Position> {
+        (!self.boot.is_empty() && self.boot == boot()).then_some(self.newest)
+    }
+
     /// Reads what the last process said. None if it said nothing, or nothing that can be read.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, DurableError> {
         let mut bytes = Vec::new();

@@ -39,7 +39,7 @@ pub(crate) const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("
 pub(crate) struct Found {
     pub(crate) name: String,
     pub(crate) retained: Retained,
-    /// Entries whose checksum is wrong.
+    /// Entries whose checksum is wrong. They count as gone.
     pub(crate) damaged: Vec<Position>,
 }
 
@@ -137,8 +137,7 @@ impl Store {
                 let (position, stored) = (Position::from(position.value()), stored.value());
                 if verified(position, stored).is_none() {
                     found.damaged.push(position);
-                }
-                if position > found.retained.trimmed {
+                } else if position > found.retained.trimmed {
                     found.retained.add(position, record_length(stored));
                 }
             }

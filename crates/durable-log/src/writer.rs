@@ -251,7 +251,8 @@ impl Writer {
     fn rename(&mut self, found: Option<&Found>) -> Result<(), DurableError> {
         let name = LogName::random();
         let (retained, damaged) = found.map_or((self.retained, &[][..]), |found| (found.retained, &found.damaged));
-        self.retained = self.shared.store.name(name, retained, damaged)?;
+        self.shared.store.name(name, retained, damaged)?;
+        self.retained = retained;
         let newest = found.map(|found| found.retained.newest);
         self.seen.rename(name, newest);
         let former = self.shared.publish(|recent| {

@@ -269,3 +269,60 @@ async fn a_crash_of_the_machine_makes_it_another_log_only_where_entries_were_sho
         assert_eq!(came, if flush_every.is_some() { Came::Renamed } else { Came::Whole });
     }
 }
+
+#[tokio::test]
+async fn entries_that_are_missing_before_what_the_journal_has_make_it_another_log() {
+    for again in [Some(Duration::from_secs(60)), None] {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |flush_every: Option<Duration>| {
+            let builder = DurableLog::builder(dir.path());
+            flush_every.map_or(builder.clone(), |interval| builder.flush_every(interval)).open().unwrap()
+        };
+        let ahead = Some(Duration::from_secs(60));
+        let log = open(ahead);
+        let kept = append(&log, Record::new("kept")).await;
+        drop(log);
+        let before = read(dir.path());
+        let log = open(ahead);
+        append(&log, Record::new("lost")).await;
+        drop(log);
+        let log = open(ahead);
+        let journaled = append(&log, Record::new("journaled")).await;
+        let now = read(dir.path());
+        drop(log);
+        // The store as it was; the journal, and what was seen, as they are.
+        for (file, bytes) in [&before[0], &now[1], &now[2]] {
+            fs::write(dir.path().join(file), bytes).unwrap();
+        }
+        let log = open(again);
+        assert_eq!(log.recovery().renamed_from(), Some(kept.log()));
+        assert_eq!(log.recovery().lost_after().map(key), Some(key(kept)));
+        let ids: Vec<_> = take_all(&log, Some(kept)).await.1.into_iter().map(|(id, _)| key(id)).collect();
+        assert_eq!(ids, [key(kept), key(journaled)]);
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_newest_entry_is_damaged_has_a_head_that_can_be_reached_and_one_new_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DurableLog::open(dir.path()).unwrap();
+    let kept = append(&log, Record::new("kept")).await;
+    let damaged = append(&log, Record::new("damaged")).await;
+    drop(log);
+    {
+        let store = redb::Database::open(dir.path().join("log.redb")).unwrap();
+        let write = store.begin_write().unwrap();
+        let log = redb::TableDefinition::<(u64, u64), &[u8]>::new("log");
+        write.open_table(log).unwrap().insert(key(damaged), &b"no frame"[..]).unwrap();
+        write.commit().unwrap();
+    }
+    let log = DurableLog::open(dir.path()).unwrap();
+    assert_eq!((log.recovery().damaged(), log.recovery().retained()), (1, 1));
+    assert_eq!(log.recovery().renamed_from(), Some(kept.log()));
+    let name = log.name();
+    let (start, entries) = take_all(&log, None).await;
+    assert_eq!(key(start.head), key(kept));
+    assert_eq!(entries.iter().map(|(id, _)| key(*id)).collect::<Vec<_>>(), [key(kept)]);
+    drop(log);
+    assert_eq!(DurableLog::open(dir.path()).unwrap().name(), name);
+}
