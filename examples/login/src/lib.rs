@@ -21,7 +21,6 @@ mod options;
 pub mod page;
 mod refusal;
 mod site;
-mod stop;
 mod visit;
 
 pub use bearer::bearer;
@@ -29,5 +28,5 @@ pub use forms::{FreshTicket, Login, NewLogin, NewNote};
 pub use options::Options;
 pub use refusal::Refusal;
 pub use site::{MAX_BODY, Opened, Site};
-pub use stop::stop_signal;
+pub use stop_signal::stop_signal;
 pub use visit::Visit;

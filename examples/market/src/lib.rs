@@ -26,7 +26,6 @@ mod prices;
 mod refusal;
 mod replay;
 mod seat;
-mod stop;
 mod tabs;
 
 pub use market::{Failure, MAX_BODY, Market, OpenError};
@@ -35,4 +34,4 @@ pub use orders::{NewOrder, Order, Side};
 pub use prices::{Month, Prices, PricesError, Stock};
 pub use refusal::Refusal;
 pub use seat::{Seat, Watch};
-pub use stop::stop_signal;
+pub use stop_signal::stop_signal;

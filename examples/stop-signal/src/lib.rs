@@ -1,4 +1,4 @@
-//! When to stop.
+//! When to stop: what the servers of the market and the login are told from outside.
 
 use std::io;
 
