@@ -4,8 +4,8 @@
 -- none; the bounds of lasting and of passing records; then for each record `l` or `p`, its bytes, how many keys it
 -- sets, how many it removes, and those keys.
 --
--- Returns `ok`, the name of the log and the ids; or why nothing was done: `another` log is here, entries are `lost`, or
--- the `format` is not this one.
+-- Returns `ok`, the name of the log and the ids; or why nothing was done: `another` log is here, entries are `lost`, the
+-- `format` is not this one, or a `key` has something else.
 
 -- `id` is no longer the newest record of this many keys.
 local function supersede(id, keys)
@@ -46,6 +46,7 @@ local function change(from, to, id)
   for old, keys in pairs(superseded) do supersede(old, keys) end
 end
 
+-- Returns the id of the record; nothing if there is none that could follow what the stream has.
 local function add(stream, record, sets)
   local fields = { 'b', record, 'p', last }
   if lasting.newest ~= last then
@@ -62,7 +63,10 @@ local function add(stream, record, sets)
     -- Somebody else has written to the stream: go on behind that.
     local info = redis.call('XINFO', 'STREAM', stream.key)
     for i = 1, #info, 2 do
-      if info[i] == 'last-generated-id' and newer(info[i + 1], last) then id = following(info[i + 1]) end
+      if info[i] == 'last-generated-id' and newer(info[i + 1], last) then
+        if parts(info[i + 1]) >= 2 ^ 53 then return nil end
+        id = following(info[i + 1])
+      end
     end
     redis.call('XADD', stream.key, id, unpack(fields))
   end
@@ -72,7 +76,7 @@ local function add(stream, record, sets)
 end
 
 load()
-if format and format ~= FORMAT then return { 'format', format } end
+if refused then return refused end
 if ARGV[2] ~= '' and ARGV[2] ~= name then return { 'another' } end
 if ARGV[3] ~= '' and newer(ARGV[3], last) then return { 'lost' } end
 if not name then begin(ARGV[1]) end
@@ -83,6 +87,11 @@ while at <= #ARGV do
   local stream = ARGV[at] == 'l' and lasting or passing
   local record, sets, removes = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local id = add(stream, record, sets > 0)
+  if not id then
+    -- What was added before is read by nobody.
+    finish()
+    return { 'another' }
+  end
   at = at + 4
   if sets > 0 then change(at, at + sets - 1, id) end
   at = at + sets

@@ -17,7 +17,7 @@ pub const MAX_RECORD_BYTES: usize = 64 << 20;
 /// Appends these in their order, all or, where it is an error of the kind `Unavailable`, none; and returns their ids.
 pub(crate) async fn append(link: &Link, log: &Log, records: &[&Record]) -> Result<Vec<EventId>, Failure> {
     let name = LogName::random();
-    let known = log.known();
+    let known = log.known().newest;
     let answer = script::APPEND.run(link, &log.keys, |call| {
         call.arg(name.as_str());
         add_known(call, known);
@@ -30,6 +30,7 @@ pub(crate) async fn append(link: &Link, log: &Log, records: &[&Record]) -> Resul
         "ok" => {}
         "another" | "lost" => return Err(Failure::AnotherLog),
         "format" => return Err(Failure::Format(next()?)),
+        "key" => return Err(Failure::Key(next()?)),
         _ => return Err(Failure::Answer("an append with an unknown outcome")),
     }
     let name: LogName = next()?.parse().map_err(|_| Failure::Answer("a log with no name"))?;
@@ -38,7 +39,7 @@ pub(crate) async fn append(link: &Link, log: &Log, records: &[&Record]) -> Resul
         Ok(place.in_log(name))
     });
     let ids = ids.collect::<Result<Vec<_>, Failure>>()?;
-    ids.last().inspect(|&&newest| log.takes(newest));
+    records.iter().zip(&ids).for_each(|(record, id)| log.takes(*id, record.retention()));
     Ok(ids)
 }
 

@@ -20,6 +20,7 @@ use crate::transport::{Address, Pulse, Watched};
 /// A connection, closed when this is dropped. As a future, it is ready when the server has closed it.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    address: Address,
     link: Link,
     task: AbortOnDropHandle<()>,
 }
@@ -49,12 +50,17 @@ impl Connection {
             let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
             let (connection, driver) = MultiplexedConnection::new_with_config(settings, watched, config).await?;
             let task = AbortOnDropHandle::new(tokio::spawn(driver));
-            Ok(Self { link: Link { connection, pulse, patience }, task })
+            Ok(Self { address: address.clone(), link: Link { connection, pulse, patience }, task })
         };
         // Short enough that a link that drops packets is found again within two seconds of its return.
         let limit = patience * 2 / 3;
         let slow = |_| Failure::Slow(address.to_string(), limit);
         tokio::time::timeout(limit, opening).await.map_err(slow)?
+    }
+
+    /// Where it leads.
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// What requests are sent by.

@@ -50,7 +50,8 @@ pub enum RedisConnectErrorKind {
     Unreachable,
     /// A server answered that it won't: the password is wrong, it is loading its data, it has no memory left.
     Refused,
-    /// The server is none that can be used: a replica, or older than Redis 7.0; or it has a log of another format.
+    /// The server is none that can be used: a replica, or older than Redis 7.0; or it has a log of another format, or
+    /// something else where the log would be.
     Unsupported,
 }
 
@@ -80,7 +81,7 @@ impl std::error::Error for RedisConnectError {
 impl From<Failure> for RedisConnectError {
     fn from(failure: Failure) -> Self {
         let kind = match &failure {
-            Failure::Unsupported(_) | Failure::Format(_) => RedisConnectErrorKind::Unsupported,
+            Failure::Unsupported(_) | Failure::Format(_) | Failure::Key(_) => RedisConnectErrorKind::Unsupported,
             Failure::Redis(error) if error.kind() == ErrorKind::AuthenticationFailed => RedisConnectErrorKind::Refused,
             failure if failure.code().is_some() => RedisConnectErrorKind::Refused,
             _ => RedisConnectErrorKind::Unreachable,
@@ -104,6 +105,8 @@ pub(crate) enum Failure {
     Unsupported(String),
     #[error("the log in redis has format {0}, of another version of ssehub; this one knows format {FORMAT}")]
     Format(String),
+    #[error("a key in redis can't be used for the log: {0}")]
+    Key(String),
     #[error("redis gave an answer that makes no sense: {0}")]
     Answer(&'static str),
     #[error("the log in redis is another one, or has lost its end; it is followed anew, and takes records again then")]
@@ -139,7 +142,7 @@ impl Failure {
         match self.code() {
             Some(code) => STRANGERS.contains(&code),
             // Another log may be that of a server that is the primary no more.
-            None => !matches!(self, Self::Format(_)),
+            None => !matches!(self, Self::Format(_) | Self::Key(_)),
         }
     }
 
@@ -154,6 +157,7 @@ impl Failure {
             | Self::Slow(..)
             | Self::Unsupported(_)
             | Self::Format(_)
+            | Self::Key(_)
             | Self::AnotherLog
             | Self::Missing
             | Self::Gone => true,

@@ -43,9 +43,9 @@
 //!   a failover to a replica that lacks the last entries, the log is another one if any node has seen them.
 //!   `min-replicas-to-write 1` with a small `min-replicas-max-lag` bounds what an old primary takes that is cut off
 //!   from the rest; what it refuses is `Unavailable`.
-//! - A user needs `~ssehub:*` and `+hello +script|load +evalsha +eval +xread +xadd +xrange +xtrim +xinfo|stream +hget
-//!   +hmget +hset +hdel +hincrby +hexists +hscan +unlink +time`, in a Cluster also `+cluster|slots`. With a database in
-//!   the URL, `+select`.
+//! - A user needs `~ssehub:*` and `+hello +script|load +evalsha +eval +xread +xadd +xlen +xrange +xtrim +xinfo|stream
+//!   +hget +hmget +hset +hdel +hlen +hincrby +hexists +hscan +unlink +time`, in a Cluster also `+cluster|slots`. With a
+//!   database in the URL, `+select`.
 //!
 //! # Where it is
 //!
@@ -71,7 +71,9 @@
 //! | it has become a replica, has no memory left, or too few replicas | `Unavailable` | ends at a replica; else goes on |
 //! | it forgets the scripts | works: it gets them again | works |
 //! | somebody else writes to the streams | works | passes over it: [`skipped_entries`](RedisBackplane::skipped_entries) |
-//! | somebody else trims or deletes the streams | works | clients that lack what is gone are told a gap |
+//! | somebody else trims or deletes the streams, or entries of them | works | ends for who lacks an entry, and starts anew behind it; clients that lack what is gone are told a gap |
+//! | somebody else removes `meta` or a part of the state, by hand or by evicting it | `Unavailable` until a tail has named the new log | starts anew; clients are told a gap |
+//! | a key has something that is not of the log | `Unavailable`, and the key is named | fails until the key is removed |
 //! | a node falls behind by more than is retained | works | starts anew; its clients are told a gap |
 //!
 //! Raise the patience for a server that stalls for longer, because its disk is slow or it forks with much memory in
@@ -95,6 +97,7 @@ mod connection;
 mod driver;
 mod entry;
 mod error;
+mod hello;
 mod keys;
 mod log;
 mod nodes;

@@ -2,7 +2,7 @@
 -- What both scripts share: how a log is kept. The server runs one script at a time and writes all of what it did, or
 -- none of it, to its file and to its replicas; so the keys below agree with each other at any time.
 --
--- meta     hash: the name of the log, the newest ids, what retention took and how much there is
+-- meta     hash: the name of the log, the newest ids, what retention took and how much there is, also of the state
 -- log      stream: the lasting records
 -- passing  stream: the passing ones
 -- state    hash: key -> id of the newest record of it
@@ -46,7 +46,9 @@ local function bounds(at)
   return { events = tonumber(ARGV[at]), bytes = tonumber(ARGV[at + 1]), age = tonumber(ARGV[at + 2]) }
 end
 
-local format, name, last
+local name, last
+-- Why nothing can be done with what is here: the answer of the script then.
+local refused
 -- What is retained of a stream. `newest`: its newest record. `trimmed`: the newest that retention took, or where the
 -- log began. `count`, `bytes`: what is behind that. `oldest`: no record of that is older than this time.
 --
@@ -56,12 +58,14 @@ local lasting, passing = { key = LOG }, { key = PASSING }
 -- How much may be spare: a quarter of what is retained, or this.
 local MIN_SPARE, MIN_SPARE_BYTES = 1024, 2 ^ 20
 
+-- Returns whether this is a text as `written` makes it.
 local function read_stream(stream, text)
   local newest, trimmed, cut, count, bytes, oldest, spare, spare_bytes =
-    string.match(text, '^(%S+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+    string.match(text or '', '^(%d+%-%d+) (%d+%-%d+) (%d+%-%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
   stream.newest, stream.trimmed, stream.cut = newest, trimmed, cut
   stream.count, stream.bytes, stream.oldest = tonumber(count), tonumber(bytes), tonumber(oldest)
   stream.spare, stream.spare_bytes = tonumber(spare), tonumber(spare_bytes)
+  return newest ~= nil
 end
 
 local function written(stream)
@@ -69,17 +73,46 @@ local function written(stream)
     stream.oldest, stream.spare, stream.spare_bytes)
 end
 
+-- What a key answers; 0 if it has something that no log has there.
+local function ask(command, key, ...)
+  local answer = redis.pcall(command, key, ...)
+  if type(answer) ~= 'table' or not answer.err then return answer end
+  refused = { 'key', key .. ': ' .. answer.err }
+  return 0
+end
+
+-- How many fields the hashes of the state have.
+local function sizes()
+  return string.format('%d %d %d', ask('HLEN', STATE), ask('HLEN', NEWEST), ask('HLEN', RECORDS))
+end
+
+-- It is another log from now on, and tails see that it has ended.
+local function finish()
+  redis.call('UNLINK', META)
+  name = nil
+end
+
+-- Nothing is written before it is sure that all keys can be. Where somebody else has changed what is known of the log,
+-- or has removed state, nobody can tell any more what is missing: the log has ended.
 local function load()
-  local meta = redis.call('HMGET', META, 'format', 'name', 'last', 'lasting', 'passing')
-  format, name, last = meta[1], meta[2], meta[3]
-  if format ~= FORMAT then return end
-  read_stream(lasting, meta[4])
-  read_stream(passing, meta[5])
+  local meta = ask('HMGET', META, 'format', 'name', 'last', 'lasting', 'passing', 'sizes')
+  ask('XLEN', LOG)
+  ask('XLEN', PASSING)
+  local sizes = sizes()
+  if refused then return end
+  local format = meta[1]
+  if format and format ~= FORMAT then
+    refused = { 'format', format }
+    return
+  end
+  name, last = meta[2], meta[3]
+  local are_known = read_stream(lasting, meta[4]) and read_stream(passing, meta[5])
+  if not (format and name and parts(last or '') and are_known and meta[6] == sizes) then finish() end
 end
 
 local function save()
   redis.call('HSET', META, 'format', FORMAT, 'name', name, 'last', last, 'lasting', written(lasting),
-    'passing', written(passing))
+    'passing', written(passing), 'sizes', sizes())
 end
 
 -- Begins a log.
@@ -98,6 +131,13 @@ local function field(entry, wanted)
     if fields[i] == wanted then return fields[i + 1] end
   end
   return nil
+end
+
+-- A record that leaves its stream stays for the keys that it is the newest of.
+local function keep(entry, record)
+  if field(entry, 'k') and redis.call('HEXISTS', NEWEST, entry[1]) == 1 then
+    redis.call('HSET', RECORDS, entry[1], record)
+  end
 end
 
 -- Takes the oldest records of a stream until what is left is within its bounds.
@@ -119,9 +159,7 @@ local function trim(stream, bound)
       if record then
         stream.oldest = parts(id)
         if not is_over(stream.oldest) then break end
-        if field(entry, 'k') and redis.call('HEXISTS', NEWEST, id) == 1 then
-          redis.call('HSET', RECORDS, id, record)
-        end
+        keep(entry, record)
         stream.trimmed = id
         stream.count, stream.bytes = stream.count - 1, stream.bytes - #record
         stream.spare, stream.spare_bytes = stream.spare + 1, stream.spare_bytes + #record

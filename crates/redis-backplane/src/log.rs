@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::{Cmd, cmd};
-use ssehub::{Bytes, EventId, History};
+use ssehub::{Bytes, EventId, History, Retention};
 
 use crate::keys::Keys;
 use crate::place::Place;
@@ -24,11 +24,21 @@ pub const MAX_PASSING_AGE: Duration = Duration::from_secs(60);
 pub(crate) struct Log {
     pub(crate) keys: Keys,
     bounds: Mutex<Bounds>,
-    /// The newest entry that was seen on the tail or appended from here, or where the tail began; none before that.
-    known: Mutex<Option<EventId>>,
+    known: Mutex<Known>,
     /// The last entry that was seen on the tail.
     seen: Mutex<Option<(EventId, Bytes)>>,
+    /// An entry before which another was missing.
+    stumbled: Mutex<Option<EventId>>,
     skipped: AtomicU64,
+}
+
+/// What is known to have been taken, all of one log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// The newest entry that was seen on the tail or appended from here, or where the tail began; none before that.
+    pub(crate) newest: Option<EventId>,
+    /// The newest of them that lasts.
+    pub(crate) lasting: Option<EventId>,
 }
 
 /// What is retained, in the numbers of Redis.
@@ -58,6 +68,7 @@ impl Log {
             bounds: Mutex::new(Bounds::of(&History::default())),
             known: Mutex::default(),
             seen: Mutex::default(),
+            stumbled: Mutex::default(),
             skipped: AtomicU64::new(0),
         }
     }
@@ -82,33 +93,50 @@ impl Log {
         ask
     }
 
-    /// The newest entry known.
-    pub(crate) fn known(&self) -> Option<EventId> {
+    /// What is known to have been taken.
+    pub(crate) fn known(&self) -> Known {
         *self.known.lock()
     }
 
     /// A tail starts here: what is known of another log counts no more.
     pub(crate) fn starts(&self, after: EventId) {
         let mut known = self.known.lock();
-        if known.is_none_or(|known| known.log() != after.log()) {
-            *known = Some(after);
+        if known.newest.is_none_or(|newest| newest.log() != after.log()) {
+            *known = Known { newest: Some(after), lasting: None };
         }
     }
 
     /// An entry was taken.
-    pub(crate) fn takes(&self, id: EventId) {
-        if let Some(known) = &mut *self.known.lock()
-            && known.log() == id.log()
-            && Place::from(*known) < Place::from(id)
-        {
-            *known = id;
+    pub(crate) fn takes(&self, id: EventId, retention: Retention) {
+        let mut known = self.known.lock();
+        // Only the start of a tail says that it is another log now.
+        if known.newest.is_some_and(|newest| newest.log() != id.log()) {
+            return;
+        }
+        let Known { newest, lasting } = &mut *known;
+        let is_newer = |than: &Option<EventId>| than.is_none_or(|than| Place::from(than) < Place::from(id));
+        if is_newer(newest) {
+            *newest = Some(id);
+        }
+        if retention == Retention::Lasting && is_newer(lasting) {
+            *lasting = Some(id);
         }
     }
 
     /// An entry was seen on the tail.
-    pub(crate) fn sees(&self, id: EventId, record: &Bytes) {
-        self.takes(id);
+    pub(crate) fn sees(&self, id: EventId, retention: Retention, record: &Bytes) {
+        self.takes(id, retention);
         *self.seen.lock() = Some((id, record.clone()));
+    }
+
+    /// A tail cannot go on to this entry: another is missing before it.
+    pub(crate) fn stumbles(&self, id: EventId) {
+        *self.stumbled.lock() = Some(id);
+    }
+
+    /// Where a tail has stumbled, told once.
+    pub(crate) fn take_stumbled(&self) -> Option<EventId> {
+        self.stumbled.lock().take()
     }
 
     /// The record with this id, if it was the last one seen.

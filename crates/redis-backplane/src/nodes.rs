@@ -12,12 +12,10 @@ use redis::{Pipeline, RedisConnectionInfo, Value, cmd};
 
 use crate::connection::Connection;
 use crate::error::Failure;
+use crate::hello::{Hello, text};
 use crate::script;
 use crate::tls::Tls;
 use crate::transport::Address;
-
-/// The oldest Redis that decides whether a script may run before it runs.
-const MIN_MAJOR: u32 = 7;
 
 /// How often one node may send on to another: a slot that moves is found at the second.
 const MAX_REDIRECTS: usize = 5;
@@ -99,7 +97,11 @@ impl Nodes {
         let mut answers = connection.link().request_all(&greeting).await?.into_iter().map(Value::extract_error);
         let hello = Hello::from(answers.next().ok_or(Failure::Answer("a greeting without an answer"))??)?;
         hello.check(address)?;
-        let format = answers.next().ok_or(Failure::Answer("a greeting without a format"))??;
+        let format = answers.next().ok_or(Failure::Answer("a greeting without a format"))?.map_err(Failure::from);
+        let format = format.map_err(|failure| match failure.code() {
+            Some("WRONGTYPE") => Failure::Key(format!("{}: {failure}", self.key)),
+            _ => failure,
+        })?;
         if !["", script::FORMAT].contains(&text(&format)) {
             return Err(Failure::Format(text(&format).to_owned()));
         }
@@ -119,54 +121,6 @@ impl Nodes {
         }
         *self.learned.lock() = nodes;
         self.found.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// What a server says of itself.
-#[derive(Debug, Default)]
-struct Hello {
-    version: String,
-    mode: String,
-    role: String,
-}
-
-impl Hello {
-    fn from(answer: Value) -> Result<Self, Failure> {
-        let fields: Vec<Value> = redis::from_redis_value(answer).map_err(|_| Failure::Answer("HELLO is a list"))?;
-        let mut hello = Self::default();
-        for field in fields.chunks_exact(2) {
-            let [name, value] = field else { continue };
-            let place = match text(name) {
-                "version" => &mut hello.version,
-                "mode" => &mut hello.mode,
-                "role" => &mut hello.role,
-                _ => continue,
-            };
-            text(value).clone_into(place);
-        }
-        Ok(hello)
-    }
-
-    fn check(&self, address: &Address) -> Result<(), Failure> {
-        let major = self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-        let wrong = if major < MIN_MAJOR {
-            format!("is version {}; it has to be {MIN_MAJOR}.0 or later", self.version)
-        } else if self.mode == "sentinel" {
-            "is a Sentinel; give the URL of the server that it watches".into()
-        } else if self.mode != "cluster" && self.role != "master" {
-            format!("is a {}; it has to be the primary", self.role)
-        } else {
-            return Ok(());
-        };
-        Err(Failure::Unsupported(format!("redis at {address} {wrong}")))
-    }
-}
-
-fn text(value: &Value) -> &str {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
-        Value::SimpleString(text) => text,
-        _ => "",
     }
 }
 
@@ -190,30 +144,6 @@ mod tests {
 
     fn value(text: &str) -> Value {
         Value::BulkString(text.into())
-    }
-
-    #[test]
-    fn a_primary_of_redis_7_will_do_and_nothing_else() {
-        let check = |version, mode, role| {
-            let fields = ["server", "redis", "version", version, "mode", mode, "role", role];
-            let hello = Hello::from(Value::Array(fields.map(value).to_vec())).unwrap();
-            hello.check(&Address::Tcp("here".into(), 1)).map_err(|failure| failure.to_string())
-        };
-        assert_eq!(check("7.0.0", "standalone", "master"), Ok(()));
-        assert_eq!(check("8.2.1", "cluster", "replica"), Ok(()));
-        for (version, mode, role, wrong) in [
-            ("6.2.14", "standalone", "master", "redis at here:1 is version 6.2.14; it has to be 7.0 or later"),
-            ("7.0.0", "standalone", "replica", "redis at here:1 is a replica; it has to be the primary"),
-            (
-                "7.0.0",
-                "sentinel",
-                "sentinel",
-                "redis at here:1 is a Sentinel; give the URL of the server that it watches",
-            ),
-        ] {
-            assert_eq!(check(version, mode, role), Err(wrong.to_owned()));
-        }
-        assert!(Hello::from(Value::Array(vec![])).unwrap().check(&Address::Tcp("here".into(), 1)).is_err());
     }
 
     #[test]

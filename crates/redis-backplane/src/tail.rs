@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use redis::{Pipeline, Value, from_redis_value};
-use ssehub::{BackplaneError, BackplaneErrorKind, Bytes, EventId, LogName, Start, Tailed};
+use ssehub::{BackplaneError, BackplaneErrorKind, EventId, LogName, Start, Tailed};
 
 use crate::append::add_known;
 use crate::connection::Connection;
 use crate::entry::{Entry, Read};
 use crate::error::Failure;
+use crate::hello::Hello;
 use crate::log::Log;
 use crate::nodes::Nodes;
 use crate::place::Place;
@@ -59,18 +60,20 @@ struct Tail {
     read: Place,
     count: usize,
     /// What was read and not handed on.
-    entries: VecDeque<(EventId, Bytes)>,
+    entries: VecDeque<(EventId, Entry)>,
 }
 
 impl Tail {
     async fn start(nodes: &Arc<Nodes>, log: &Arc<Log>, asked: Option<EventId>) -> Result<(Self, Start), Failure> {
         let connection = nodes.open().await?;
-        let (name, known) = (LogName::random(), log.known());
+        let (name, known, stumbled) = (LogName::random(), log.known(), log.take_stumbled());
         let answer = script::START.run(connection.link(), &log.keys, |call| {
             call.arg(name.as_str());
             add_known(call, asked);
             call.arg(asked.and_then(|asked| log.record_of(asked)).as_deref().unwrap_or_default());
-            add_known(call, known);
+            add_known(call, known.newest);
+            add_known(call, known.lasting);
+            add_known(call, stumbled);
             log.add_bounds_to(call);
         });
         let mut answer = answer.await?.into_iter().map(from_redis_value::<String>);
@@ -78,6 +81,7 @@ impl Tail {
         match next()?.as_str() {
             "ok" => {}
             "format" => return Err(Failure::Format(next()?)),
+            "key" => return Err(Failure::Key(next()?)),
             _ => return Err(Failure::Answer("a start with an unknown outcome")),
         }
         let name: LogName = next()?.parse().map_err(|_| Failure::Answer("a log with no name"))?;
@@ -112,8 +116,8 @@ impl Tail {
 
     async fn next(&mut self) -> Result<Tailed, Failure> {
         loop {
-            if let Some((id, record)) = self.entries.pop_front() {
-                self.log.sees(id, &record);
+            if let Some((id, Entry { record, retention, .. })) = self.entries.pop_front() {
+                self.log.sees(id, retention, &record);
                 return Ok(Tailed::Entry(id, record));
             }
             self.read().await?;
@@ -124,18 +128,20 @@ impl Tail {
     async fn read(&mut self) -> Result<(), Failure> {
         let link = self.connection.link();
         let keys = &self.log.keys;
-        let known = self.log.known().filter(|known| known.log() == self.name).map_or(self.seen, Place::from);
+        let known = self.log.known().newest.filter(|known| known.log() == self.name).map_or(self.seen, Place::from);
         let mut ask = Pipeline::new();
         ask.cmd("XREAD").arg("COUNT").arg(self.count).arg("BLOCK").arg(link.block_ms());
         ask.arg("STREAMS").arg(&keys.lasting).arg(&keys.passing);
         // What is missed of the passing ones is not read although some of it may be left.
         ask.arg(self.read.to_string()).arg(self.read.max(self.missed_until).to_string());
-        ask.add_command(self.log.ask_last());
+        ask.add_command(self.log.ask_last()).cmd("HELLO");
         let mut answers = link.request_all(&ask).await?.into_iter();
         let mut next =
             || answers.next().ok_or(Failure::Answer("less than was asked for"))?.extract_error().map_err(Failure::from);
-        let read = Read::new(next()?, self.count)?;
+        let read = Read::new(next()?, &keys.lasting, self.count)?;
         self.check(next()?, self.seen.max(known))?;
+        // A server that is told to be a replica may do as if nothing were.
+        Hello::from(next()?)?.check(self.connection.address())?;
         self.adapt(&read);
         for (place, entry) in read.entries {
             self.take(place, entry)?;
@@ -170,11 +176,13 @@ impl Tail {
             return Ok(());
         };
         // Passing entries may be gone for a tail that was away for long; lasting ones never.
+        let id = place.in_log(self.name);
         if entry.lasting_before > self.seen || (entry.before > self.seen && entry.before > self.missed_until) {
+            self.log.stumbles(id);
             return Err(Failure::Missing);
         }
         self.seen = place;
-        self.entries.push_back((place.in_log(self.name), entry.record));
+        self.entries.push_back((id, entry));
         Ok(())
     }
 }

@@ -36,8 +36,8 @@ async fn a_password_is_given_and_a_wrong_one_is_told_but_not_repeated() {
 #[tokio::test]
 async fn a_user_needs_only_some_commands() {
     let server = RedisServer::start();
-    let rules = "ACL SETUSER hub on >secret ~ssehub:* +hello +script|load +evalsha +eval +xread +xadd +xrange \
-                 +xtrim +xinfo|stream +hget +hmget +hset +hdel +hincrby +hexists +hscan +unlink +time";
+    let rules = "ACL SETUSER hub on >secret ~ssehub:* +hello +script|load +evalsha +eval +xread +xadd +xlen +xrange \
+                 +xtrim +xinfo|stream +hget +hmget +hset +hdel +hlen +hincrby +hexists +hscan +unlink +time";
     let rules: Vec<_> = rules.split_whitespace().skip(1).collect();
     server.command::<()>("ACL", &rules);
     let backplane = backplane_at(&format!("redis://hub:secret@{}", server.address())).await;

@@ -8,6 +8,7 @@ use ssehub::{Backplane as _, BackplaneErrorKind, EventId, Record};
 use ssehub_backplane_tests::proxy::Proxy;
 use ssehub_backplane_tests::redis::RedisServer;
 use ssehub_backplane_tests::wait::{PATIENCE, until};
+use ssehub_redis::MAX_PASSING;
 
 use crate::follower::{Follower, append, append_when_possible, backplane, backplane_at};
 
@@ -126,6 +127,30 @@ async fn a_replica_that_lacks_the_last_entries_is_another_log_with_what_it_has()
 }
 
 #[tokio::test]
+async fn a_lasting_record_that_a_replica_lacks_is_noticed_however_much_has_passed_there() {
+    let primary = RedisServer::start();
+    let mut replica = RedisServer::options().replica_of(primary.address()).start();
+    let link = Proxy::to(primary.address());
+    let away = backplane_at(&primary.url_by(link.address())).await;
+    let first = append(&away, "first").await;
+    let mut tail = Follower::follow(&away, Some(first)).await.unwrap();
+    replica.has_all_of(&primary);
+    replica.promote();
+    append(&away, "lost").await;
+    let passing = away.append(Record::new("lost, and of no matter").passing()).await.unwrap();
+    assert_eq!(tail.texts(2).await, ["lost", "lost, and of no matter"]);
+    drop(primary);
+    let other = backplane(&replica).await;
+    let passes = (0..MAX_PASSING + 1).map(|_| other.append(Record::new("x").passing()));
+    assert!(join_all(passes).await.iter().all(Result::is_ok));
+    link.lead_to(replica.address());
+    link.cut();
+    link.heal();
+    let tail = Follower::follow_again(&away, Some(passing)).await;
+    assert_ne!(tail.start.after.log(), first.log());
+}
+
+#[tokio::test]
 async fn an_id_that_another_server_has_given_to_another_record_is_not_taken_for_the_same() {
     let mut server = RedisServer::start();
     let backplane = backplane(&server).await;
@@ -170,6 +195,55 @@ async fn a_record_that_was_taken_and_lost_makes_another_log_though_nobody_has_re
     server.restart();
     let again = Follower::follow_again(&backplane, Some(first)).await;
     assert_ne!(again.start.after.log(), start.after.log());
+}
+
+#[tokio::test]
+async fn so_does_one_that_was_taken_before_there_was_a_tail() {
+    let mut server = RedisServer::options().setting("appendonly", "no").start();
+    let other = backplane(&server).await;
+    let first = append(&other, "first").await;
+    drop(other);
+    let backplane = backplane(&server).await;
+    server.command::<()>("SAVE", &[""; 0]);
+    append(&backplane, "lost").await;
+    server.restart();
+    assert_ne!(Follower::follow_again(&backplane, None).await.start.after.log(), first.log());
+}
+
+#[tokio::test]
+async fn a_tail_does_not_go_on_at_a_replica_though_it_was_busy_when_the_server_became_one() {
+    let server = RedisServer::start();
+    let backplane = backplane(&server).await;
+    let mut tail = Follower::follow(&backplane, None).await.unwrap();
+    append(&backplane, "first").await;
+    assert_eq!(tail.texts(1).await, ["first"]);
+    // Nothing is asked of the server at this moment, and the new primary is not there yet.
+    let mut primary = RedisServer::start();
+    primary.kill();
+    server.command::<()>("REPLICAOF", &["127.0.0.1".to_owned(), primary.address().port().to_string()]);
+    tail.try_next().await.expect_err("the server is a replica now");
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_is_lost_is_uncertain_and_there() {
+    let server = RedisServer::start();
+    let link = Proxy::to(server.address());
+    let backplane = backplane_at(&server.url_by(link.address())).await;
+    let first = append(&backplane, "first").await;
+    link.slow(Duration::from_millis(300));
+    let cutting = async {
+        until(PATIENCE, "the record to be taken", async || {
+            if server.command::<usize>("XLEN", &["ssehub:{test}:log"]) == 2 { Ok(()) } else { Err(()) }
+        })
+        .await;
+        link.cut();
+    };
+    let (outcome, ()) = join(backplane.append(Record::new("unheard of")), cutting).await;
+    assert_eq!(kind(outcome), BackplaneErrorKind::Uncertain);
+    link.heal();
+    append_when_possible(&backplane, "second").await;
+    let mut tail = Follower::follow_again(&backplane, Some(first)).await;
+    assert_eq!(tail.until_head().await, ["unheard of", "second"]);
 }
 
 #[tokio::test]

@@ -55,6 +55,22 @@ impl Follower {
         .await
     }
 
+    /// Follows as a hub does, again as long as a tail fails before this entry; and returns one that brings it.
+    pub(crate) async fn follow_past_errors(backplane: &RedisBackplane, asked: Option<EventId>, id: EventId) -> Self {
+        let tail = until(PATIENCE, "a tail that comes so far", async || {
+            let mut tail = Self::follow(backplane, asked).await.map_err(|error| error.to_string())?;
+            loop {
+                if tail.try_next().await.map_err(|error| error.to_string())?.0 == id {
+                    return Ok::<_, String>(tail.start);
+                }
+            }
+        });
+        let start = tail.await;
+        let again = Self::follow(backplane, asked).await.expect("it did before");
+        assert_eq!(again.start, start);
+        again
+    }
+
     /// The next entry, or the error that the tail ends with.
     pub(crate) async fn try_next(&mut self) -> Result<(EventId, Bytes), BackplaneError> {
         match within(PATIENCE, "an entry", self.tail.next()).await.expect("a tail does not just end")? {
@@ -74,6 +90,18 @@ impl Follower {
             texts.push(String::from_utf8(self.next().await.1.to_vec()).expect("tests append text"));
         }
         texts
+    }
+
+    /// The texts of the next entries, up to this one.
+    pub(crate) async fn texts_until(&mut self, id: EventId) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            let (next, bytes) = self.next().await;
+            texts.push(String::from_utf8(bytes.to_vec()).expect("tests append text"));
+            if next == id {
+                return texts;
+            }
+        }
     }
 
     /// Nothing comes for this long.

@@ -6,3 +6,4 @@ mod connect;
 mod faults;
 mod follower;
 mod log;
+mod others;
