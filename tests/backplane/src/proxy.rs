@@ -18,7 +18,10 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{port::Port, wait::PATIENCE};
+use crate::{
+    port::Port,
+    wait::{PATIENCE, until},
+};
 
 /// The most that is forwarded at once.
 const CHUNK: usize = 16 << 10;
@@ -160,7 +163,9 @@ impl Link {
         };
         self.flow.send_replace(flow);
         if self.listener.is_none() {
-            self.listener = Some(listen(self.port.address()).expect("the port is ours"));
+            // A process that is being started has a copy of the last listener, until it runs.
+            let listening = until(PATIENCE, "the port to be free again", async || listen(self.port.address()));
+            self.listener = Some(listening.await);
         }
     }
 }
