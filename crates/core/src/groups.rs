@@ -207,7 +207,9 @@ impl UserGroups {
         let kept: HashSet<(&str, &str)> = kept.iter().map(|kept| (&*kept.user, &*kept.group)).collect();
         let memberships = self.groups.iter().flat_map(|(user, groups)| groups.keys().map(move |group| (user, group)));
         let ended = memberships.filter(|(user, group)| !kept.contains(&(&***user, &***group)));
-        ended.map(|(user, group)| UserGroup { user: Arc::clone(user), group: Arc::clone(group), joined: false }).collect()
+        ended
+            .map(|(user, group)| UserGroup { user: Arc::clone(user), group: Arc::clone(group), joined: false })
+            .collect()
     }
 
     /// Whether a change would change anything, if there is room for it.

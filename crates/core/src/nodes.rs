@@ -66,13 +66,14 @@ impl Nodes {
     }
 
     /// Forgets nodes that have been silent for too long, and sessions that nobody came back to in time. Called each second.
-    /// While this node itself hears nothing, nobody is silent.
+    /// While this node does not hear even itself nobody is silent: the backplane brings nothing, or takes nothing.
     pub(crate) fn let_go(&self, now_ms: u64, is_listening: bool, config: &Config) {
+        let since_ms = now_ms.saturating_sub(millis(self.timeout));
         let mut directory = self.directory.lock();
-        if !is_listening {
+        if !is_listening || !directory.has_heard_itself_since(since_ms) {
             directory.hear_all(now_ms);
         }
-        let silent = directory.silent_since(now_ms.saturating_sub(millis(self.timeout)));
+        let silent = directory.silent_since(since_ms);
         for &node in &silent {
             tracing::warn!(%node, "a node of the hub is silent; its connections are taken for gone");
             directory.drop_node(node, now_ms + millis(config.resume_window), config.max_parked, false);

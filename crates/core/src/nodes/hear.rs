@@ -36,7 +36,12 @@ impl Inner {
         let Some(nodes) = &self.nodes else { return };
         let Signal { from, says } = signal;
         let now_ms = self.clock.now_ms();
-        let is_other = from != nodes.id && nodes.directory.lock().hear(from, now_ms);
+        let is_other = if from == nodes.id {
+            nodes.directory.lock().hear_itself(now_ms);
+            false
+        } else {
+            nodes.directory.lock().hear(from, now_ms)
+        };
         for say in says {
             self.hear_say(nodes, at, from, say);
         }

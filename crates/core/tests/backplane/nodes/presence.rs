@@ -1,10 +1,11 @@
 //! Who is connected, on whichever node.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ssehub::{ConnectErrorKind, Shutdown};
 
 use super::{LONG, join_hub, nodes, open_known};
+use crate::shared_log::Appends;
 use crate::support::{Tab, anyone, begin_shutdown, eventually, within};
 
 #[test]
@@ -107,4 +108,25 @@ fn the_limit_of_a_users_streams_holds_over_all_nodes() {
     drop(one);
     eventually("its end to be heard of", || nodes[1].1.connections_of("alice") == 1);
     assert!(nodes[1].1.connect(anyone().user("alice")).is_ok());
+}
+
+#[test]
+fn nodes_whose_backplane_takes_nothing_do_not_take_one_another_for_gone() {
+    let (_log, [(here_line, here), (there_line, there)]) =
+        nodes::<2>(|hub| hub.node_timeout(Duration::from_millis(300)));
+    let _tab = Tab::open(&here, anyone().user("alice"));
+    eventually("alice to be known elsewhere", || there.is_online("alice"));
+    for line in [&here_line, &there_line] {
+        line.appends(Appends::Failed);
+    }
+    // Nodes that are silent are looked for once a second.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_millis(2_500) {
+        assert!(there.is_online("alice"), "after {:?}", since.elapsed());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    there_line.appends(Appends::Taken);
+    eventually("the one that is still silent to be taken for gone", || !there.is_online("alice"));
+    here_line.appends(Appends::Taken);
+    eventually("it to be back", || there.is_online("alice"));
 }
