@@ -84,6 +84,8 @@ impl Hub {
     ///
     /// An event sent to a topic where nobody is is retained like any other, for who comes back.
     ///
+    /// Whoever drops the future before it resolves does not learn whether the event was sent.
+    ///
     /// # Errors
     ///
     /// [`SendError`] if the event or the audience is over a limit, the keyed state is full, the hub is shutting down, or

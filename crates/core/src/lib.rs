@@ -63,6 +63,16 @@
 //! may have been missed, with `{"requested":"…","reason":"…"}`; `hub:closing` comes before the server ends a stream on
 //! purpose, with `{"reason":"…"}`. Names that begin with `hub:` are the hub's own.
 //!
+//! # When something goes wrong
+//!
+//! - *A send is refused*: [`SendErrorKind`] says why, and nobody gets the event; but after
+//!   [`Uncertain`](SendErrorKind::Uncertain), which only a backplane causes, somebody may.
+//! - *A client takes nothing*: after [`stall_timeout`](HubBuilder::stall_timeout), 30 s, its stream is out of every topic and
+//!   count. Until then it costs nobody anything; what it missed is in the log if it comes back in time, and a gap if not.
+//! - *A deploy*: [`Hub::shutdown`] refuses what is new with [503 and `Retry-After`](ConnectError), lets every stream read what
+//!   is committed, and ends it with `hub:closing` and a `retry:` of its own, so that all do not come back at once.
+//! - *The backplane is away*: streams stay open, sends fail, [`Hub::is_ready`] is false; then everybody goes on.
+//!
 //! # Several nodes
 //!
 //! With a [`Backplane`] that several processes share, such as that of `ssehub-redis`, they are one hub: what is sent on any
