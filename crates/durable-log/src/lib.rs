@@ -53,6 +53,8 @@
 //! - A write that a crash has torn is undone: nobody was told of it.
 //! - A store that is damaged otherwise is searched for entries that are whole. The newest of them, and all before it up to
 //!   the first that is missing, go into a new store; the damaged file is set aside.
+//! - If an fsync fails, what it was for is written again before the store is read and before another one counts: an
+//!   operating system may have given it up, and say that the next one succeeded.
 //! - If entries that somebody may have seen are gone, the log takes another name. Beside the store, the file `seen` says
 //!   after each commit what that is. It has no fsync of its own: if the machine crashes *and* the disk loses what it
 //!   had confirmed, in the last seconds before, nobody can tell.
@@ -89,6 +91,7 @@
 
 mod ahead;
 mod commit;
+mod disk;
 mod error;
 mod frame;
 mod journal;

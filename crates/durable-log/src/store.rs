@@ -3,13 +3,17 @@
 //! A commit is one transaction with one fsync: entries, their state changes, and the entries that retention takes for
 //! them. Entries at or before [`Retained::trimmed`] are there for the state only.
 
+use std::fs::OpenOptions;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use redb::backends::FileBackend;
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError};
 
+use crate::disk::{Disk, Unsynced};
 use crate::error::{DurableError, Reason};
 use crate::frame::{FORMAT, Frame, record_length};
 use crate::position::Position;
@@ -72,6 +76,7 @@ pub(crate) struct Chunk {
 #[derive(Debug)]
 pub(crate) struct Store {
     path: PathBuf,
+    unsynced: Arc<Mutex<Unsynced>>,
     /// None after a failure that could not be mended yet, and when the log is closed.
     database: RwLock<Option<Database>>,
 }
@@ -90,8 +95,9 @@ impl Store {
     /// Opens the file, or makes it, and checks the checksum of each of its pages: a commit that was torn is undone, and
     /// other damage is an error.
     pub(crate) fn open(path: &Path) -> Result<Self, DurableError> {
-        let database = open(path)?;
-        Ok(Self { path: path.into(), database: RwLock::new(Some(database)) })
+        let unsynced = Arc::default();
+        let database = open(path, &unsynced)?;
+        Ok(Self { path: path.into(), unsynced, database: RwLock::new(Some(database)) })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -110,7 +116,7 @@ impl Store {
     /// Opens the file again after a failure. redb takes no commit after one.
     pub(crate) fn reopen(&self) -> Result<(), DurableError> {
         self.close();
-        *self.database.write() = Some(open(&self.path)?);
+        *self.database.write() = Some(open(&self.path, &self.unsynced)?);
         Ok(())
     }
 
@@ -224,10 +230,15 @@ impl Store {
     }
 }
 
-fn open(path: &Path) -> Result<Database, DurableError> {
+fn open(path: &Path, unsynced: &Arc<Mutex<Unsynced>>) -> Result<Database, DurableError> {
+    let io = |error| DurableError::io(path, error);
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+    let file = FileBackend::new(file).map_err(|error| DurableError::store(path, error))?;
+    let disk = Disk::new(file, Arc::clone(unsynced)).map_err(io)?;
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-    match std::panic::catch_unwind(AssertUnwindSafe(|| builder.create(path))) {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(disk))) {
         Ok(opened) => opened.map_err(|error| DurableError::store(path, error)),
         Err(panic) => Err(DurableError::panicked(path, &*panic)),
     }
