@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::frame::{self, Lasting};
 use crate::journal::Journal;
 use crate::position::Position;
+use crate::recent::Latest;
 use crate::writer::{Failure, PAUSE, Writer};
 
 /// How many bytes `flush_every` lets gather before it flushes early.
@@ -66,6 +67,7 @@ impl Writer {
         if entries.last().is_some_and(|newest| newest.position > stored) {
             ahead.entries = entries;
             ahead.due = Some(Instant::now() + PAUSE);
+            self.show_ahead();
             return flushed;
         }
         (ahead.bytes, ahead.due) = (0, None);
@@ -73,7 +75,20 @@ impl Writer {
             // What it has more than the store is told by its ids.
             tracing::warn!(%error, "the journal of the durable log could not be cleared");
         }
-        self.shared.publish(|recent| recent.publish([], stored));
+        self.shared.publish(|recent| {
+            recent.publish([], stored);
+            recent.rebase(stored);
+        });
         Ok(())
+    }
+
+    /// Publishes what the store has not yet and followers do not find in memory: the log has been renamed.
+    pub(crate) fn show_ahead(&self) {
+        let Some(ahead) = &self.ahead else { return };
+        self.shared.publish(|recent| {
+            let head = recent.head();
+            let behind = ahead.entries.iter().filter(|entry| entry.position > head);
+            recent.publish(behind.map(Latest::from), self.retained.newest);
+        });
     }
 }

@@ -101,7 +101,11 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
 }
 
 /// Opens the store and reads all of it; if it is damaged, makes a new one of what is whole.
-fn open_store(path: &Path, seen: Option<&Seen>, recovery: &mut Recovery) -> Result<(Store, Option<Found>), DurableError> {
+fn open_store(
+    path: &Path,
+    seen: Option<&Seen>,
+    recovery: &mut Recovery,
+) -> Result<(Store, Option<Found>), DurableError> {
     let open = || {
         let store = Store::open(path)?;
         let found = store.find()?;

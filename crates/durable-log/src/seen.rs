@@ -101,7 +101,7 @@ impl SeenFile {
 
     /// Everything up to here may be seen from now on.
     pub(crate) fn advance(&mut self, newest: Position) {
-        self.seen.newest = newest;
+        self.seen.newest = self.seen.newest.max(newest);
         if let Err(error) = self.write()
             && !std::mem::replace(&mut self.has_failed, true)
         {

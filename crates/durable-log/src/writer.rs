@@ -239,11 +239,17 @@ impl Writer {
         let path = &self.shared.path;
         let found = self.shared.store.find()?.ok_or(Reason::NoLog(path.clone().into()))?;
         tracing::warn!(path = %path.display(), "the durable log is open again");
-        if !found.damaged.is_empty() || found.retained.newest < self.retained.newest {
+        let (newest, known) = (found.retained.newest, self.retained.newest);
+        // What nobody was told of is in, and something has passed behind it that followers have seen before.
+        let is_late = self.ahead.is_none() && newest > known && newest < self.shared.recent.lock().head();
+        if !found.damaged.is_empty() || newest < known || is_late {
             return self.rename(Some(&found));
         }
         self.retained = found.retained;
-        self.shared.publish(|recent| recent.rebase(found.retained.newest));
+        if newest > known {
+            self.seen.advance(newest);
+            self.shared.publish(|recent| recent.rebase(newest));
+        }
         Ok(())
     }
 
@@ -260,7 +266,8 @@ impl Writer {
             recent.rename(name, newest);
             former
         });
-        tracing::warn!(log = %former, %name, "a durable log has lost what somebody has seen; it takes another name");
+        self.show_ahead();
+        tracing::warn!(log = %former, %name, "a durable log is not what somebody has seen; it takes another name");
         Ok(())
     }
 
@@ -313,5 +320,102 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::{Notify, watch};
+
+    use super::*;
+    use crate::journal::Journal;
+    use crate::recent::{Next, Recent};
+    use crate::retention::Retention;
+    use crate::seen::Seen;
+    use crate::store::{LOG, Store};
+
+    fn at(seq: u64) -> Position {
+        Position { ms: 7, seq }
+    }
+
+    fn entry(seq: u64) -> Lasting {
+        Lasting { position: at(seq), before: at(seq - 1), record: Record::new("x") }
+    }
+
+    /// The writer of an empty log, which does what it is told.
+    fn writer(dir: &std::path::Path, ahead: Option<Ahead>) -> Writer {
+        let (name, retained) = (LogName::random(), Retained::behind(at(0)));
+        let store = Store::open(&dir.join("log.redb")).unwrap();
+        store.name(name, retained, &[]).unwrap();
+        let (newest, ids, boot) = (at(0), at(0), String::new());
+        let seen = Seen { name: name.to_string(), newest, ids, is_closed: false, is_ahead: false, boot };
+        let seen = SeenFile::create(&dir.join("seen"), seen).unwrap();
+        let shared = Shared {
+            path: dir.into(),
+            store,
+            recent: Mutex::new(Recent::new(name, at(0), at(0))),
+            moved: watch::Sender::new(()),
+            retention: Mutex::default(),
+            retained_anew: Notify::new(),
+        };
+        Writer::new(Arc::new(shared), seen, retained, at(0), ahead)
+    }
+
+    #[test]
+    fn a_commit_that_turns_out_to_be_in_the_store_is_shown_in_its_place_or_under_another_name() {
+        for passed in [None, Some(at(2))] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut writer = writer(dir.path(), None);
+            let shared = Arc::clone(&writer.shared);
+            let name = shared.recent.lock().name();
+            // Nobody knows yet what became of it.
+            shared.store.commit(&[entry(1)], writer.retained, &Retention::default(), 0).unwrap();
+            let passed = passed.map(|position| Latest { position, bytes: "y".into(), is_passing: true });
+            let has_passed = passed.is_some();
+            shared.publish(|recent| recent.publish(passed, at(0)));
+            writer.reopen().unwrap();
+            let seen = Seen::read(&dir.path().join("seen")).unwrap().unwrap();
+            assert_eq!((shared.recent.lock().head(), seen.newest, writer.retained.newest), (at(1), at(1), at(1)));
+            assert_eq!(shared.recent.lock().name() != name, has_passed);
+            assert_eq!(seen.name, shared.recent.lock().name().to_string());
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_ahead_of_the_disk_is_shown_under_another_name_too() {
+        for appended_after in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, _) = Journal::open(&dir.path().join("journal")).unwrap();
+            let mut writer = writer(dir.path(), Some(Ahead::new(Duration::from_secs(60), journal, Vec::new())));
+            let shared = Arc::clone(&writer.shared);
+            let append = |writer: &mut Writer, seq| {
+                assert!(writer.run_ahead(vec![entry(seq)]).is_ok());
+                shared.publish(|recent| recent.publish([Latest::from(&entry(seq))], writer.retained.newest));
+            };
+            append(&mut writer, 1);
+            assert!(writer.flush().is_ok());
+            append(&mut writer, 2);
+            // The disk loses the first one.
+            let lose = |database: &redb::Database| {
+                let write = database.begin_write()?;
+                write.open_table(LOG)?.remove(at(1).key())?;
+                Ok(write.commit()?)
+            };
+            shared.store.with(lose).unwrap();
+            let former = shared.recent.lock().name();
+            writer.reopen().unwrap();
+            let mut expected = vec![at(2)];
+            if appended_after {
+                append(&mut writer, 3);
+                expected.push(at(3));
+            }
+            let name = shared.recent.lock().name();
+            assert_ne!(name, former);
+            match shared.recent.lock().after(name, at(0), at(0)) {
+                Next::Entries(entries) => assert!(entries.iter().map(|entry| entry.position).eq(expected)),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
