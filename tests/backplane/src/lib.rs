@@ -16,14 +16,13 @@
 pub mod cases;
 pub mod certificate;
 pub mod child;
-// It needs nothing else of that suite, which would bring three web frameworks.
-#[path = "../../conformance/src/completeness.rs"]
 pub mod completeness;
 pub mod load;
 pub mod memory;
 pub mod port;
 pub mod proxy;
 pub mod redis;
+pub mod sentinel;
 pub mod subject;
 pub mod tail;
 pub mod wait;

@@ -26,7 +26,7 @@ use crate::{
     wait::{PATIENCE, until_blocking},
 };
 
-const REDIS: Program = Program { name: "redis-server", package: "redis-server" };
+pub(crate) const REDIS: Program = Program { name: "redis-server", package: "redis-server" };
 
 /// How long one command of the test's may take.
 const COMMAND: Duration = Duration::from_secs(10);

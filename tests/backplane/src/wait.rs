@@ -12,7 +12,7 @@ use std::{
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a whole case may take, whatever it waits for.
-pub const CASE: Duration = Duration::from_secs(180);
+pub const CASE: Duration = Duration::from_secs(240);
 
 /// The pause between two looks at a condition that only looking can tell.
 const LOOK: Duration = Duration::from_millis(5);

@@ -19,7 +19,6 @@ pub mod backplane;
 pub mod capabilities;
 pub mod cases;
 pub mod client;
-pub mod completeness;
 pub mod foreign;
 pub mod h2c;
 pub mod http1;
@@ -28,7 +27,8 @@ pub mod playground;
 pub mod sse;
 pub mod subject;
 pub mod turn;
-pub mod wait;
+
+pub use ssehub_backplane_tests::{completeness, wait};
 
 /// Makes a test of each of the named cases for each framework, in a module of the framework's name.
 ///

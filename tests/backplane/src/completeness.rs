@@ -1,4 +1,4 @@
-//! No case is forgotten: every one that is written is run, once for each framework.
+//! No case is forgotten: every one that is written is run, once for each kind of what it is run on.
 
 use std::{fs, path::Path};
 
