@@ -45,11 +45,17 @@ impl Cluster {
     }
 }
 
+/// So many nodes on a Redis, and those who send and read there.
+async fn crowded(server: &RedisServer, count: usize) -> (Cluster, Crowd) {
+    let cluster = Cluster::of(server, count, everything()).await;
+    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    (cluster, crowd)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_killed_and_comes_back_with_its_data_loses_nothing() {
     let mut server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (_cluster, crowd) = crowded(&server, 3).await;
     let mut back = Instant::now();
     for _ in 0..3 {
         crowd.publish(100).await;
@@ -67,8 +73,7 @@ async fn a_redis_that_is_killed_and_comes_back_with_its_data_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_comes_back_without_its_data_is_told_as_a_gap() {
     let mut server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(100).await;
     server.restart_empty();
     let back = Instant::now();
@@ -85,8 +90,7 @@ async fn a_redis_that_comes_back_without_its_data_is_told_as_a_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_flushed_is_told_as_a_gap() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(100).await;
     server.flush();
     let flushed = Instant::now();
@@ -103,8 +107,7 @@ async fn a_redis_that_is_flushed_is_told_as_a_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_pauses_for_three_seconds_loses_nothing() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (_cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(100).await;
     server.pause();
     let paused = Instant::now();
@@ -123,8 +126,7 @@ async fn a_redis_that_pauses_for_three_seconds_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_that_is_cut_again_and_again_loses_nothing() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     let mut back = Instant::now();
     for round in 0..6 {
         let link = round % 3;
@@ -143,8 +145,7 @@ async fn a_link_that_is_cut_again_and_again_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_that_stalls_is_noticed_and_loses_nothing() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(100).await;
     cluster.links[0].stall();
     crowd.fail_on(0..1).await;
@@ -165,8 +166,7 @@ async fn a_link_that_stalls_is_noticed_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_long_redis_was_down_it_is_heard_again_soon() {
     let mut server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (_cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(50).await;
     server.kill();
     let away = Instant::now();
@@ -183,8 +183,7 @@ async fn however_long_redis_was_down_it_is_heard_again_soon() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_long_the_links_stalled_redis_is_heard_again_soon() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(50).await;
     for link in &cluster.links {
         link.stall();
@@ -205,8 +204,7 @@ async fn however_long_the_links_stalled_redis_is_heard_again_soon() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_link_loses_nothing_and_hinders_nobody_else() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&server, 3).await;
     crowd.publish(50).await;
     cluster.links[0].slow(Duration::from_millis(100));
     crowd.publish_on(200, 1..3).await;
@@ -221,8 +219,7 @@ async fn a_failover_to_a_replica_that_lacks_the_newest_entries_is_told_as_a_gap(
     let mut primary = RedisServer::start();
     let replication = Proxy::to(primary.address());
     let mut replica = RedisServer::options().replica_of(replication.address()).start();
-    let cluster = Cluster::of(&primary, 3, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (cluster, crowd) = crowded(&primary, 3).await;
     crowd.publish(100).await;
     replication.stall();
     crowd.publish(100).await;
@@ -298,8 +295,7 @@ async fn a_node_that_starts_while_redis_is_away_says_so_in_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_starts_in_mid_load_has_everything_that_is_retained() {
     let server = RedisServer::start();
-    let cluster = Cluster::of(&server, 2, everything()).await;
-    let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
+    let (_cluster, crowd) = crowded(&server, 2).await;
     crowd.publish(200).await;
     let late = Cluster::of(&server, 1, everything()).await;
     crowd.publish(200).await;
