@@ -4,8 +4,8 @@
 -- none; the bounds of lasting and of passing records; then for each record `l` or `p`, its bytes, how many keys it
 -- sets, how many it removes, and those keys.
 --
--- Returns `ok`, the name of the log and the ids; or why nothing was done: `another` log is here, entries are `lost`, the
--- `format` is not this one, or a `key` has something else.
+-- Returns `ok`, the name of the log and the ids; or why nothing was done: `another` log is here, entries are `lost`,
+-- the `format` is not this one, or a `key` has something else.
 
 -- `id` is no longer the newest record of this many keys.
 local function supersede(id, keys)

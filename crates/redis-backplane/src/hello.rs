@@ -39,7 +39,7 @@ impl Hello {
         let wrong = if major < MIN_MAJOR {
             format!("is version {}; it has to be {MIN_MAJOR}.0 or later", self.version)
         } else if self.mode == "sentinel" {
-            "is a Sentinel; give the URL of the server that it watches".into()
+            "is a Sentinel; give it as one, and the name of what it watches as the URL's host".into()
         } else if self.mode != "cluster" && self.role != "master" {
             format!("is a {}; it has to be the primary", self.role)
         } else {
@@ -82,7 +82,7 @@ mod tests {
                 "7.0.0",
                 "sentinel",
                 "sentinel",
-                "redis at here:1 is a Sentinel; give the URL of the server that it watches",
+                "redis at here:1 is a Sentinel; give it as one, and the name of what it watches as the URL's host",
             ),
         ] {
             assert_eq!(check(version, mode, role), Err(wrong.to_owned()));

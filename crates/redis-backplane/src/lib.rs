@@ -56,8 +56,9 @@
 //! has it. Name a [second node](RedisBackplaneBuilder::node) for when the first is down at the start. While Redis moves
 //! the slot, appends are `Unavailable`. One hub is on one node; many hubs, one for each tenant or region, spread.
 //!
-//! **Sentinel** is not asked. Let a name or a proxy lead to the primary: a server that has become a replica is left,
-//! and the address is looked up again.
+//! **Sentinels** tell where the primary is: `builder("redis://:secret@mymaster/")` with the URL of each as a
+//! [`sentinel`](RedisBackplaneBuilder::sentinel). A server that has become a replica is left, and they are asked again.
+//! Without them, let a name or a proxy lead to the primary: the address is looked up for each new connection.
 //!
 //! # When something fails
 //!

@@ -1,5 +1,5 @@
-//! Finding the server that has the log: the one of the URL; in a Cluster the node that its hash slot is on, which any
-//! other tells; and none that is a replica, or too old.
+//! Finding the server that has the log: the one of the URL, or that Sentinels tell of; in a Cluster the node that its hash
+//! slot is on, which any other tells; and none that is a replica, or too old.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::select_ok;
 use parking_lot::Mutex;
-use redis::{Pipeline, RedisConnectionInfo, Value, cmd};
+use redis::{Pipeline, RedisConnectionInfo, Value, cmd, from_redis_value};
 
 use crate::connection::Connection;
 use crate::error::Failure;
@@ -27,6 +27,8 @@ const MAX_LEARNED: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Nodes {
     given: Vec<Address>,
+    /// Who knows where it is, by the name that is given as a host; and who comes to ask.
+    sentinels: Vec<(Address, RedisConnectionInfo)>,
     tls: Option<Tls>,
     settings: RedisConnectionInfo,
     patience: Duration,
@@ -37,15 +39,18 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// These servers, of which the one is looked for that has this key.
+    /// These servers, of which the one is looked for that has this key; or the one that these Sentinels know by the name
+    /// of the first.
     pub(crate) fn new(
         given: Vec<Address>,
+        sentinels: Vec<(Address, RedisConnectionInfo)>,
         tls: Option<Tls>,
         settings: RedisConnectionInfo,
         patience: Duration,
         key: String,
     ) -> Self {
-        Self { given, tls, settings, patience, key, learned: Mutex::default(), found: AtomicU64::new(0) }
+        let (learned, found) = (Mutex::default(), AtomicU64::new(0));
+        Self { given, sentinels, tls, settings, patience, key, learned, found }
     }
 
     /// How often a server was found.
@@ -61,6 +66,10 @@ impl Nodes {
         let Some(first) = addresses.next() else { return Err(Failure::Answer("no server is known")) };
         let name = first.to_string();
         let searching = async {
+            // Where it was last may be a primary still that has been replaced.
+            if !self.sentinels.is_empty() {
+                return Ok(select_ok(self.sentinels.iter().map(|sentinel| self.ask(sentinel).boxed())).await?.0);
+            }
             match self.follow(first).await {
                 Err(_) if addresses.len() > 0 => {
                     Ok(select_ok(addresses.map(|address| self.follow(address).boxed())).await?.0)
@@ -70,6 +79,24 @@ impl Nodes {
         };
         let limit = 2 * self.patience;
         tokio::time::timeout(limit, searching).await.map_err(|_| Failure::Slow(name, limit))?
+    }
+
+    /// Connects to the server that this Sentinel takes for the primary.
+    async fn ask(&self, (sentinel, settings): &(Address, RedisConnectionInfo)) -> Result<Connection, Failure> {
+        let Some(Address::Tcp(name, _)) = self.given.first() else {
+            return Err(Failure::Unsupported("what a Sentinel is asked for is a name, not a socket".into()));
+        };
+        let connection = Connection::open(sentinel, self.tls.as_ref(), settings, self.patience).await?;
+        let mut ask = cmd("SENTINEL");
+        let answer = connection.link().request(ask.arg("GET-MASTER-ADDR-BY-NAME").arg(name)).await?;
+        if answer == Value::Nil {
+            return Err(Failure::Unsupported(format!(
+                "the Sentinel at {sentinel} watches nothing that is named {name}"
+            )));
+        }
+        let malformed = |_| Failure::Answer("a Sentinel tells a host and a port");
+        let (host, port) = from_redis_value::<(String, u16)>(answer).map_err(malformed)?;
+        self.greet(&Address::Tcp(host, port)).await
     }
 
     /// Connects to this server, or to the one it names.

@@ -29,6 +29,7 @@ const PATIENCE: std::ops::RangeInclusive<Duration> = Duration::from_millis(500).
 #[must_use]
 pub struct RedisBackplaneBuilder {
     urls: Vec<String>,
+    sentinels: Vec<String>,
     hub: String,
     patience: Duration,
     authorities: Option<PathBuf>,
@@ -37,13 +38,28 @@ pub struct RedisBackplaneBuilder {
 
 impl RedisBackplaneBuilder {
     pub(crate) fn new(url: String) -> Self {
-        Self { urls: vec![url], hub: DEFAULT_HUB.into(), patience: DEFAULT_PATIENCE, authorities: None, identity: None }
+        Self {
+            urls: vec![url],
+            sentinels: Vec::new(),
+            hub: DEFAULT_HUB.into(),
+            patience: DEFAULT_PATIENCE,
+            authorities: None,
+            identity: None,
+        }
     }
 
     /// Another node of the same Cluster, to ask where the first does not answer. Its user, password and TLS are those
     /// of the first URL. Nodes that were told of are remembered, but only while this process runs.
     pub fn node(mut self, url: impl Into<String>) -> Self {
         self.urls.push(url.into());
+        self
+    }
+
+    /// A Sentinel, to be asked where the primary is. The host of the first URL is the name that Sentinels know it by, as in
+    /// `redis://:secret@mymaster/`. The user and the password of a Sentinel's own URL are for the Sentinel; it speaks TLS
+    /// if the first URL does. All Sentinels that are given are asked at once, for each new connection.
+    pub fn sentinel(mut self, url: impl Into<String>) -> Self {
+        self.sentinels.push(url.into());
         self
     }
 
@@ -100,7 +116,13 @@ impl RedisBackplaneBuilder {
             false => None,
         };
         let given = servers.iter().map(|server| server.address.clone()).collect();
-        let nodes = Nodes::new(given, tls, first.settings.clone(), self.patience, keys.meta.clone());
+        if !self.sentinels.is_empty() && (servers.len() > 1 || matches!(first.address, Address::Unix(_))) {
+            let reason = "Sentinels are asked for one name: give one URL, with the name as its host";
+            return Err(RedisConnectError::invalid(reason));
+        }
+        let sentinels = self.sentinels.iter().map(|url| Server::parse(url)).collect::<Result<Vec<_>, _>>()?;
+        let sentinels = sentinels.into_iter().map(|server| (server.address, server.settings)).collect();
+        let nodes = Nodes::new(given, sentinels, tls, first.settings.clone(), self.patience, keys.meta.clone());
         RedisBackplane::start(Arc::new(nodes), Arc::new(Log::new(keys))).await
     }
 }

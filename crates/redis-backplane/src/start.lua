@@ -1,13 +1,13 @@
 -- Says where a tail starts; and finds out whether the log here is still the one that the caller knows.
 --
 -- ARGV: what to name the log if it is a new one; the log the caller follows and the last id it saw there, both empty if
--- none; the record of that id, empty if it does not have it any more; three times the log and the id of an entry, or both
--- empty: the newest one that it knows to be taken, the newest lasting one, and one that it has found another to be missing
--- before; the bounds.
+-- none; the record of that id, empty if it does not have it any more; three times the log and the id of an entry, or
+-- both empty: the newest one that it knows to be taken, the newest lasting one, and one before which it has found
+-- another to be missing; the bounds.
 --
 -- Returns `ok`, the name of the log, the id to start behind, the newest id there is to read, whether passing records
--- are missed (1 or 0), up to which id they may be, and the last id that was given; or `format` or `key`, as `append.lua`
--- does.
+-- are missed (1 or 0), up to which id they may be, and the last id that was given; or `format` or `key`, as
+-- `append.lua` does.
 
 -- Whether this entry, which the log had once, can have been lost only to retention. Two servers that were both written
 -- to while they could not see each other may have the same id for different records.
@@ -81,7 +81,8 @@ local function mend_before(id)
   if not before then return false end
   local lasting_before = field(entry, 'l') or before
   local function is_gone(stream, id)
-    return newer(id, stream.trimmed) and not newer(id, stream.newest) and not redis.call('XRANGE', stream.key, id, id)[1]
+    local was_there = newer(id, stream.trimmed) and not newer(id, stream.newest)
+    return was_there and not redis.call('XRANGE', stream.key, id, id)[1]
   end
   if before ~= lasting_before and is_gone(passing, before) then give_up(passing, before) end
   return is_gone(lasting, lasting_before) and give_up(lasting, lasting_before)

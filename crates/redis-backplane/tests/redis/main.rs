@@ -7,3 +7,4 @@ mod faults;
 mod follower;
 mod log;
 mod others;
+mod sentinel;
