@@ -219,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn after_a_gap_a_node_knows_only_what_it_is_told_anew() {
+        let floor = floor("a");
+        floor.take_in(&says("clock", r#"{"tick":7,"month":"2000-08"}"#));
+        floor.take_in(&says("hub:gap", r#"{"reason":"unknown-log","requested":"1-0-here"}"#));
+        assert_eq!(*floor.ticks.borrow(), None);
+        floor.take_in(&claim(0, "b"));
+        assert!(floor.ticks.borrow().is_some_and(|tick| tick.number == 0 && !tick.ours));
+    }
+
+    #[test]
     fn an_order_is_in_the_book_of_every_node_until_it_is_answered() {
         let floor = floor("a");
         let order = r#""id":"b-1","user":"alice","symbol":"AAPL","side":"buy","limit":1.0,"placed":3"#;
