@@ -7,6 +7,7 @@
 //!
 //! - [`signal`]: what can be said, and its form.
 //! - [`directory`]: who is connected elsewhere, as this node has heard; what the queries of a hub answer from.
+//! - [`by_name`]: those of one user or group among them.
 //! - [`orphans`]: sessions whose node is gone.
 //! - [`early`]: joins of connections that it has not heard of yet.
 //! - [`announce`]: what this node says of itself, and that it is alive.
@@ -20,6 +21,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod ask;
+pub(crate) mod by_name;
 pub(crate) mod directory;
 pub(crate) mod early;
 pub(crate) mod hear;

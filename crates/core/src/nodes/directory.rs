@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::clock::millis;
 use crate::id::Position;
 use crate::nodes::ask::ANSWER_TIMEOUT;
+use crate::nodes::by_name::ByName;
 use crate::nodes::early::{Early, Joining};
 use crate::nodes::orphans::{Orphan, Orphans};
 use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm};
@@ -26,8 +27,8 @@ pub(crate) struct Directory {
     /// When all nodes were asked for everything they have.
     all_asked_ms: Option<u64>,
     connections: HashMap<Arc<str>, Elsewhere>,
-    users: HashMap<Arc<str>, Vec<Arc<str>>>,
-    groups: HashMap<Arc<str>, HashSet<Arc<str>>>,
+    users: ByName,
+    groups: ByName,
     sessions: HashMap<SessionKey, Arc<str>>,
     early: Early,
     /// Sessions whose node is gone, by key, and until when they may be taken up.
@@ -178,14 +179,10 @@ impl Directory {
         let joined_since = self.take(&here.connection).and_then(|before| before.session);
         let joined_since = joined_since.filter(|session| session.changed > as_of);
         let id: Arc<str> = here.connection.into();
-        let user: Option<Arc<str>> = here.user.map(|user| self.user_name(user));
-        let groups: Box<[Arc<str>]> = here.groups.into_iter().map(|group| self.group_name(group)).collect();
-        if let Some(user) = &user {
-            self.users.entry(Arc::clone(user)).or_default().push(Arc::clone(&id));
-        }
-        for group in &groups {
-            self.groups.entry(Arc::clone(group)).or_default().insert(Arc::clone(&id));
-        }
+        let user: Option<Arc<str>> = here.user.map(|user| self.users.share(user));
+        let groups: Box<[Arc<str>]> = here.groups.into_iter().map(|group| self.groups.share(group)).collect();
+        user.iter().for_each(|user| self.users.insert(user, &id));
+        groups.iter().for_each(|group| self.groups.insert(group, &id));
         let session = here.session.map(|SessionForm { name, joined }| {
             joined_since.unwrap_or_else(|| {
                 let joined = joined.into_iter().map(Joined::from).collect();
@@ -203,33 +200,10 @@ impl Directory {
         self.connections.insert(id, Elsewhere { node, round, is_claimed, user, groups, session });
     }
 
-    /// One copy of a name for all who bear it.
-    fn user_name(&self, name: String) -> Arc<str> {
-        self.users.get_key_value(name.as_str()).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
-    }
-
-    fn group_name(&self, name: String) -> Arc<str> {
-        self.groups.get_key_value(name.as_str()).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
-    }
-
     fn take(&mut self, id: &str) -> Option<Elsewhere> {
         let elsewhere = self.connections.remove(id)?;
-        if let Some(user) = &elsewhere.user
-            && let Some(ids) = self.users.get_mut(user)
-        {
-            ids.retain(|other| **other != *id);
-            if ids.is_empty() {
-                self.users.remove(user);
-            }
-        }
-        for group in &elsewhere.groups {
-            if let Some(ids) = self.groups.get_mut(group) {
-                ids.remove(id);
-                if ids.is_empty() {
-                    self.groups.remove(group);
-                }
-            }
-        }
+        elsewhere.user.iter().for_each(|user| self.users.remove(user, id));
+        elsewhere.groups.iter().for_each(|group| self.groups.remove(group, id));
         if let Some(session) = &elsewhere.session {
             let key = (elsewhere.user.clone(), Arc::clone(&session.name));
             if self.sessions.get(&key).is_some_and(|current| **current == *id) {
@@ -271,8 +245,8 @@ impl Directory {
         self.orphans.end(topic);
         let ids: Vec<Arc<str>> = match topic {
             Topic::All => self.sessions.values().cloned().collect(),
-            Topic::User(user) => self.users.get(user).cloned().unwrap_or_default(),
-            Topic::Group(group) => self.groups.get(group).into_iter().flatten().cloned().collect(),
+            Topic::User(user) => self.users.of(user).cloned().collect(),
+            Topic::Group(group) => self.groups.of(group).cloned().collect(),
             Topic::Connection(id) => vec![Arc::clone(id)],
         };
         for id in ids {
@@ -358,18 +332,18 @@ impl Directory {
         let node_of = |id: &Arc<str>| self.node_of(id);
         match topic {
             Topic::All => self.nodes.keys().copied().collect(),
-            Topic::User(user) => self.users.get(user).into_iter().flatten().filter_map(node_of).collect(),
-            Topic::Group(group) => self.groups.get(group).into_iter().flatten().filter_map(node_of).collect(),
+            Topic::User(user) => self.users.of(user).filter_map(node_of).collect(),
+            Topic::Group(group) => self.groups.of(group).filter_map(node_of).collect(),
             Topic::Connection(id) => node_of(id).into_iter().collect(),
         }
     }
 
     pub(crate) fn connections_of(&self, user: &str) -> usize {
-        self.users.get(user).map_or(0, Vec::len)
+        self.users.count(user)
     }
 
     pub(crate) fn member_count(&self, group: &str) -> usize {
-        self.groups.get(group).map_or(0, HashSet::len)
+        self.groups.count(group)
     }
 
     pub(crate) fn connection(&self, id: &str) -> Option<ConnectionInfo> {
@@ -381,7 +355,7 @@ impl Directory {
     }
 
     pub(crate) fn members(&self, group: &str) -> impl Iterator<Item = ConnectionInfo> {
-        self.groups.get(group).into_iter().flatten().filter_map(|id| self.connection(id))
+        self.groups.of(group).filter_map(|id| self.connection(id))
     }
 }
 
