@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use serde_json::json;
-use ssehub::{EventError, GroupError, GroupErrorKind, NodesError, SendError, SendErrorKind};
+use ssehub::{ConnectError, EventError, GroupError, GroupErrorKind, NodesError, SendError, SendErrorKind, TicketError};
 
 /// A whole answer. Each front end turns it into its own response type.
 #[derive(Debug)]
@@ -90,5 +90,12 @@ impl From<GroupError> for Answer {
 impl From<NodesError> for Answer {
     fn from(error: NodesError) -> Self {
         Self::error(503, &error)
+    }
+}
+
+impl From<TicketError> for Answer {
+    fn from(error: TicketError) -> Self {
+        let error = ConnectError::from(error);
+        Self::error(error.status(), &error)
     }
 }

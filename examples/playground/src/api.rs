@@ -5,6 +5,7 @@ mod groups;
 mod observe;
 mod publish;
 mod send;
+mod tickets;
 
 use std::fmt::Display;
 
@@ -74,7 +75,12 @@ where
             let disconnected = hub.disconnect(target::topic(&to)?, "disconnected").await?;
             Ok(Answer::json(&serde_json::json!({ "disconnected": disconnected })))
         }
-        (["send" | "publish" | "disconnect"], _) => Err(Answer::not_allowed("POST")),
+        (["tickets"], "POST") => {
+            let identity = tickets::parse(&mut query)?;
+            query.finish()?;
+            tickets::issue(hub, identity).await
+        }
+        (["send" | "publish" | "disconnect" | "tickets"], _) => Err(Answer::not_allowed("POST")),
 
         (["groups", group, "connections", connection], method @ ("POST" | "DELETE")) => {
             let snapshot = query.flag("snapshot")?;

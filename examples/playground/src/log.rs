@@ -27,8 +27,13 @@ impl Log {
                 let connected = RedisBackplane::builder(url).hub(hub).connect().await;
                 connected.map(Self::Redis).map_err(|error| one_line("cannot use --redis", &error))
             }
-            Place::Disk(path) => {
-                DurableLog::open(path).map(Self::Disk).map_err(|error| one_line("cannot use --data-dir", &error))
+            Place::Disk { path, flush_every } => {
+                let log = DurableLog::builder(path);
+                let log = match flush_every {
+                    Some(interval) => log.flush_every(interval),
+                    None => log,
+                };
+                log.open().map(Self::Disk).map_err(|error| one_line("cannot use --data-dir", &error))
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::api::{self, Request};
 use crate::lifecycle::Lifecycle;
 use crate::log::Log;
+use crate::query::Query;
 use crate::stream::identify;
 
 /// A playground that no front end serves. Its answers are those that a front end would send.
@@ -42,12 +43,13 @@ impl Offline {
         api::answer(&self.0, Request { method, path, query, length, body }).await.into()
     }
 
-    /// Opens the stream of `GET /events?query`, where `request` is what the adapters make of the rest of it.
+    /// Opens the stream of `GET /events?query`, where `request` is what the adapters make of the rest of it. It knows no
+    /// tickets.
     ///
     /// # Errors
     /// The answer to a stream that is refused.
     pub fn open(&self, request: ConnectRequest, query: Option<&str>) -> Result<Connection, Reply> {
-        let request = identify(request, query)?;
+        let request = identify(request, Query::parse(query)?)?;
         let opened = self.0.hub.connect(request);
         opened.map_err(|error| Reply {
             status: error.status(),

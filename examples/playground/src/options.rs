@@ -76,6 +76,9 @@ pub(crate) struct Options {
     /// A stream whose client takes nothing for that long is let go.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     stall_timeout: Duration,
+    /// For how long a ticket (?ticket=) may be redeemed.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    ticket_lifetime: Duration,
     /// The Redis that has the log, by which several nodes are one hub: redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE].
     #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
     redis: Option<String>,
@@ -85,6 +88,10 @@ pub(crate) struct Options {
     /// A directory for the log, which then outlives the process.
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
+    /// Accepts events before they are on that disk, which they are within this time: a crash of the process still loses
+    /// none, one of the machine may.
+    #[arg(long, value_name = "MS", requires = "data_dir", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    flush_every: Option<u64>,
     /// A node that says nothing for that long is taken for gone by the others.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     node_timeout: Duration,
@@ -105,7 +112,7 @@ pub(crate) enum Framework {
 pub(crate) enum Place<'a> {
     Memory,
     Redis { url: &'a str, hub: &'a str },
-    Disk(&'a Path),
+    Disk { path: &'a Path, flush_every: Option<Duration> },
 }
 
 /// What the command line asks for.
@@ -131,7 +138,7 @@ impl Options {
     pub(crate) fn place(&self) -> Place<'_> {
         match (&self.redis, &self.data_dir) {
             (Some(url), _) => Place::Redis { url, hub: &self.hub },
-            (None, Some(path)) => Place::Disk(path),
+            (None, Some(path)) => Place::Disk { path, flush_every: self.flush_every.map(Duration::from_millis) },
             (None, None) => Place::Memory,
         }
     }
@@ -156,6 +163,7 @@ impl Options {
             .keep_alive(self.keep_alive)
             .retry(Duration::from_millis(self.retry))
             .node_timeout(self.node_timeout)
+            .ticket_lifetime(self.ticket_lifetime)
             .resume_window(self.resume_window)
             .max_parked(self.max_parked)
             .stall_timeout(self.stall_timeout)
@@ -218,7 +226,13 @@ mod tests {
             |args: &str| Options::try_parse_from(["it", "--framework", "axum"].into_iter().chain(args.split(' ')));
         let redis = parse("--redis redis://host --hub mine").unwrap();
         assert!(matches!(redis.place(), Place::Redis { url: "redis://host", hub: "mine" }));
-        assert!(matches!(parse("--data-dir here").unwrap().place(), Place::Disk(path) if path == "here"));
+        let disk = parse("--data-dir here").unwrap();
+        assert!(matches!(disk.place(), Place::Disk { path, flush_every: None } if path == "here"));
+        let ahead = parse("--data-dir here --flush-every 20").unwrap();
+        assert!(matches!(ahead.place(), Place::Disk { flush_every: Some(time), .. } if time.as_millis() == 20));
+        for bad in ["--flush-every 20", "--data-dir here --flush-every 0", "--data-dir here --flush-every 60001"] {
+            assert!(parse(bad).is_err(), "{bad} was taken");
+        }
         let refused = parse("--redis redis://host --data-dir here").unwrap_err().to_string();
         assert!(first_paragraph(&refused).contains("--data-dir"), "{refused}");
     }

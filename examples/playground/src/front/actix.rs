@@ -54,8 +54,8 @@ async fn events(
     http: HttpRequest,
     SseRequest(request): SseRequest,
 ) -> Either<Answer, Result<SseResponse, SseError>> {
-    match stream::identify(request, http.uri().query()) {
-        Ok(request) => Either::Right(playground.hub.connect(request).map(SseResponse).map_err(SseError)),
+    match stream::open(&playground.hub, request, http.uri().query()).await {
+        Ok(opened) => Either::Right(opened.map(SseResponse).map_err(SseError)),
         Err(answer) => Either::Left(answer),
     }
 }

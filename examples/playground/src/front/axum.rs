@@ -53,8 +53,8 @@ async fn events(
     RawQuery(query): RawQuery,
     SseRequest(request): SseRequest,
 ) -> Result<Result<SseResponse, SseError>, Answer> {
-    let request = stream::identify(request, query.as_deref())?;
-    Ok(playground.hub.connect(request).map(SseResponse).map_err(SseError))
+    let opened = stream::open(&playground.hub, request, query.as_deref()).await?;
+    Ok(opened.map(SseResponse).map_err(SseError))
 }
 
 async fn answer(State(playground): State<Playground>, request: Request) -> Answer {

@@ -95,15 +95,15 @@ fn failure(options: &Options, error: &rocket::Error) -> String {
 type Events = Result<Result<SseResponse, SseError>, Answer>;
 
 #[get("/events")]
-fn get_events(playground: &State<Playground>, uri: &Origin<'_>, request: SseRequest) -> Events {
+async fn get_events(playground: &State<Playground>, uri: &Origin<'_>, request: SseRequest) -> Events {
     let SseRequest(request) = request;
-    let request = stream::identify(request, uri.query().map(|query| query.as_str()))?;
-    Ok(playground.hub.connect(request).map(SseResponse).map_err(SseError))
+    let opened = stream::open(&playground.hub, request, uri.query().map(|query| query.as_str())).await?;
+    Ok(opened.map(SseResponse).map_err(SseError))
 }
 
 #[post("/events")]
-fn post_events(playground: &State<Playground>, uri: &Origin<'_>, request: SseRequest) -> Events {
-    get_events(playground, uri, request)
+async fn post_events(playground: &State<Playground>, uri: &Origin<'_>, request: SseRequest) -> Events {
+    get_events(playground, uri, request).await
 }
 
 /// Hands everything else to the API, path and query as they came.
