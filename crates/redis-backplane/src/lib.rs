@@ -36,6 +36,7 @@
 //! memory; before that, an append could fail in the middle.
 //!
 //! - `maxmemory-policy noeviction`, the default. A server that evicts keys takes parts of a log, which ends it.
+//! - `client-output-buffer-limit normal` without limits, the default: who catches up reads some MiB at once.
 //! - `appendonly yes`. With `appendfsync everysec`, a crash of the machine loses up to a second: clients are told a gap
 //!   then. With `appendfsync always` nothing that was acknowledged is lost, and appends wait for the disk; many at once
 //!   share one write. Without a file, a restart is the end of the log.

@@ -7,5 +7,6 @@
 mod chance;
 mod memory;
 mod nodes;
+mod others;
 mod redis;
 mod state;

@@ -38,7 +38,7 @@ impl Cluster {
         Self { links, hubs }
     }
 
-    async fn are_ready(&self) {
+    pub(crate) async fn are_ready(&self) {
         for hub in &self.hubs {
             is_ready(hub).await;
         }
@@ -46,7 +46,7 @@ impl Cluster {
 }
 
 /// So many nodes on a Redis, and those who send and read there.
-async fn crowded(server: &RedisServer, count: usize) -> (Cluster, Crowd) {
+pub(crate) async fn crowded(server: &RedisServer, count: usize) -> (Cluster, Crowd) {
     let cluster = Cluster::of(server, count, everything()).await;
     let crowd = Crowd::gather(nodes(&cluster.hubs)).await;
     (cluster, crowd)
