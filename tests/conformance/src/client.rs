@@ -247,6 +247,21 @@ impl Stream {
         .await
     }
 
+    /// Reads a stream that its server ends, and returns the events before `hub:closing` and its reason.
+    ///
+    /// # Panics
+    /// If it does not end so, in time.
+    pub async fn closing(&mut self) -> (Vec<Block>, String) {
+        let (mut blocks, ending) = self.end("the end of the stream").await;
+        assert_eq!(ending, Ending::Finished, "a stream that the server ends is a finished response");
+        let closing = blocks.pop().expect("hub:closing comes before the end");
+        assert_eq!(closing.name(), "hub:closing", "{closing:?}");
+        let data: serde_json::Value = serde_json::from_str(closing.text()).expect("hub:closing carries JSON");
+        let reason = data["reason"].as_str().filter(|reason| !reason.is_empty()).expect("hub:closing tells its reason");
+        blocks.retain(Block::is_event);
+        (blocks, reason.to_owned())
+    }
+
     fn http1(self) -> Exchange {
         match self.transport {
             Transport::Http1(exchange) => exchange,

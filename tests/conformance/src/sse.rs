@@ -80,6 +80,14 @@ impl Position {
     }
 }
 
+/// Where an event stands in its log.
+///
+/// # Panics
+/// If the text is no id.
+pub fn place(id: &str) -> (u64, u64) {
+    Position::parse(id).expect("an id is ms-seq-log").place
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}-{}-{}", self.place.0, self.place.1, self.log)

@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ssehub_conformance::sse::Position;
+use ssehub_conformance::sse::{Position, place};
 
 use crate::{
-    nodes::place,
     publisher::{Sent, Told},
     reader::Got,
 };

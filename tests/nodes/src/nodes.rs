@@ -6,9 +6,9 @@ use serde_json::Value;
 use ssehub_backplane_tests::redis::RedisServer;
 use ssehub_conformance::{
     client::Stream,
-    http1::{Ending, Request, Response},
+    http1::{Request, Response},
     playground::{Pair as Parameter, Playground, query},
-    sse::{Block, Position},
+    sse::Block,
     subject::Subject,
     wait::{PATIENCE, until},
 };
@@ -123,25 +123,9 @@ pub async fn is_taken(node: &Playground, parameters: &[Parameter<'_>], data: &st
     }
 }
 
-/// Reads a stream that its server ends, and returns the events before `hub:closing`, and its reason.
-pub async fn closing(stream: &mut Stream) -> (Vec<Block>, String) {
-    let (mut blocks, ending) = stream.end("the end of the stream").await;
-    assert_eq!(ending, Ending::Finished, "a stream that the server ends is a finished response");
-    let closing = blocks.pop().expect("hub:closing comes before the end");
-    assert_eq!(closing.name(), "hub:closing", "{closing:?}");
-    let data: Value = serde_json::from_str(closing.text()).expect("hub:closing carries JSON");
-    blocks.retain(Block::is_event);
-    (blocks, data["reason"].as_str().expect("hub:closing tells its reason").to_owned())
-}
-
 /// Asserts that this is the gap after `requested`, told for this reason.
 pub fn assert_gap(event: &Block, requested: &str, reason: &str) {
     assert_eq!(event.name(), "hub:gap", "{event:?}");
     let data: Value = serde_json::from_str(event.text()).expect("hub:gap carries JSON");
     assert_eq!((data["requested"].as_str(), data["reason"].as_str()), (Some(requested), Some(reason)));
-}
-
-/// Where an event stands in its log.
-pub fn place(id: &str) -> (u64, u64) {
-    Position::parse(id).expect("an id is ms-seq-log").place
 }

@@ -19,7 +19,7 @@ use crate::{
     http1::{Client, Request},
     mix::{Target, USERS, identity, seed},
     playground::{Playground, events, id_of, query},
-    sse::Position,
+    sse::place,
     subject::Subject,
     wait::within,
 };
@@ -140,10 +140,6 @@ async fn read_until_cut(stream: &mut Stream, got: &mut Got, blocks: usize, time:
         }
     }
     false
-}
-
-fn place(id: &str) -> (u64, u64) {
-    Position::parse(id).expect("an id").place
 }
 
 /// Asserts that a reader got all that was sent to it, and nothing else.

@@ -5,27 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
 use crate::{
-    client::Stream,
-    http1::Ending,
     playground::{Pair, Playground},
     sse::Block,
     subject::Subject,
     wait::{PATIENCE, until},
 };
-
-/// Reads a stream that the server ends, and returns the events before `hub:closing` and its reason.
-pub(super) async fn closing(stream: &mut Stream) -> (Vec<Block>, String) {
-    let (blocks, ending) = stream.end("the end of the stream").await;
-    assert_eq!(ending, Ending::Finished, "a stream that the server ends is a finished response");
-    let (closing, before) = blocks.split_last().expect("hub:closing comes before the end");
-    assert_eq!(closing.name(), "hub:closing", "{closing:?}");
-    let data: Value = serde_json::from_str(closing.text()).expect("hub:closing carries JSON");
-    let reason = data["reason"].as_str().filter(|reason| !reason.is_empty()).expect("hub:closing tells its reason");
-    (before.to_vec(), reason.to_owned())
-}
 
 /// Every way of leaving, with several connections and users: each hook once, in pairs and in order.
 pub async fn hooks_come_in_pairs_and_once(subject: Subject) {
@@ -107,7 +92,7 @@ pub async fn a_disconnected_stream_gets_its_events_and_hub_closing(subject: Subj
     hub.send_to("user:alice", "one").await;
     hub.send_to("user:alice", "two").await;
     assert_eq!(hub.disconnect("user:alice").await, 1);
-    let (before, reason) = closing(&mut stream).await;
+    let (before, reason) = stream.closing().await;
     assert_eq!(before.iter().map(Block::text).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!(hub.until_hook("disconnected", &stream.connection()).await["reason"], reason.as_str());
     assert_eq!(hub.stat("connections").await, 0);
@@ -124,16 +109,16 @@ pub async fn disconnect_reaches_its_target_alone(subject: Subject) {
     }
     assert_eq!(hub.disconnect("user:nobody").await, 0);
     assert_eq!(hub.disconnect(&format!("connection:{}", streams[0].connection())).await, 1);
-    closing(&mut streams[0]).await;
+    streams[0].closing().await;
     assert_eq!(hub.disconnect("group:news").await, 2);
-    closing(&mut streams[1]).await;
-    closing(&mut streams[2]).await;
+    streams[1].closing().await;
+    streams[2].closing().await;
     assert_eq!(hub.texts_seen_by(&mut streams[3]).await, [""; 0]);
     let cursor = streams[2].last_event_id().to_owned();
     let mut back = hub.resume(cast[2], &cursor).await;
     assert_eq!(hub.disconnect("all").await, 2);
-    closing(&mut streams[3]).await;
-    closing(&mut back).await;
+    streams[3].closing().await;
+    back.closing().await;
     hub.until_stat("connections", 0).await;
 }
 
@@ -144,7 +129,7 @@ pub async fn a_stream_has_a_maximum_lifetime(subject: Subject) {
     let mut stream = hub.open(&[("user", "alice")]).await;
     let opened = Instant::now();
     hub.send_to("user:alice", "one").await;
-    let (before, reason) = closing(&mut stream).await;
+    let (before, reason) = stream.closing().await;
     assert_eq!(before.iter().map(Block::text).collect::<Vec<_>>(), ["one"]);
     assert_eq!(reason, "max-lifetime");
     assert!(start.elapsed() >= Duration::from_millis(1150), "it ended after {:?} of 1.5 s", start.elapsed());
@@ -162,7 +147,7 @@ pub async fn lifetimes_are_spread(subject: Subject) {
     for _ in 0..12 {
         let mut stream = hub.open(&[]).await;
         streams.spawn(async move {
-            closing(&mut stream).await;
+            stream.closing().await;
             Instant::now()
         });
     }

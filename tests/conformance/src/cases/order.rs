@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     http1::Request,
     playground::id_of,
-    sse::{Block, Position},
+    sse::{Block, place},
     subject::Subject,
 };
 
@@ -36,7 +36,7 @@ pub async fn many_publishers_are_seen_in_one_rising_order(subject: Subject) {
     }
     let ids = publishers.join_all().await;
     for ids in &ids {
-        assert!(ids.is_sorted_by_key(|id| place(id)), "one publisher's ids rise");
+        assert!(ids.is_sorted_by(|a, b| place(a) < place(b)), "one publisher's ids rise");
     }
     let sent: BTreeSet<String> = ids.into_iter().flatten().collect();
     assert_eq!(sent.len(), PUBLISHERS * EVENTS, "no id is given twice");
@@ -73,8 +73,4 @@ pub async fn the_sender_and_the_reader_see_the_same_id(subject: Subject) {
 
 fn id(event: &Block) -> &str {
     event.id.as_deref().expect("an event has an id")
-}
-
-fn place(id: &str) -> (u64, u64) {
-    Position::parse(id).expect("an id is ms-seq-log").place
 }

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use super::{
-    lifecycle::closing,
-    sessions::{ALICE, QUIET, SESSION, SESSIONS, park},
-};
+use super::sessions::{ALICE, QUIET, SESSION, SESSIONS, park};
 use crate::{
     client::Stream,
     http1::Ending,
@@ -36,8 +33,8 @@ pub async fn every_stream_of_a_user_ends(subject: Subject) {
     assert_eq!(hub.disconnect("user:alice").await, all);
     hub.send_to("user:alice", "too late").await;
     for stream in &mut streams {
-        let (before, reason) = closing(stream).await;
-        let before: Vec<_> = before.iter().filter(|block| block.is_event()).map(Block::text).collect();
+        let (before, reason) = stream.closing().await;
+        let before: Vec<_> = before.iter().map(Block::text).collect();
         assert_eq!((before.as_slice(), reason.as_str()), (&["last words"][..], "disconnected"));
         assert_eq!(hub.until_hook("disconnected", &stream.connection()).await["reason"], "disconnected");
     }
@@ -80,7 +77,7 @@ pub async fn a_session_ends_with_the_stream_that_is_ended(subject: Subject) {
             assert_eq!(hub.disconnect(&target).await, 1, "{target}");
         } else {
             assert_eq!(hub.disconnect(&target).await, 1, "{target}");
-            assert_eq!(closing(&mut stream).await.1, "disconnected");
+            assert_eq!(stream.closing().await.1, "disconnected");
         }
         assert_eq!(hub.until_hook("disconnected", &id).await["reason"], "disconnected", "{target}");
         assert!(hub.connection(&id).await.is_null());
@@ -147,7 +144,7 @@ pub async fn a_stream_that_has_lived_long_enough_can_still_be_ended(subject: Sub
     hub.publish("user:alice", 256, 65_536).await;
     // Each of these lives for at least 80 % of the lifetime.
     for _ in 0..2 {
-        closing(&mut hub.open(&[]).await).await;
+        hub.open(&[]).await.closing().await;
     }
     assert_eq!(hub.disconnect("user:alice").await, 1);
     let stream = hub.open(ALICE).await;
@@ -166,7 +163,7 @@ pub async fn a_user_that_was_logged_out_may_come_back(subject: Subject) {
         hub.send_to("user:alice", "welcome").await;
         assert_eq!(hub.texts_seen_by(&mut stream).await, ["welcome"], "round {round}");
         assert_eq!(hub.disconnect("user:alice").await, 1);
-        closing(&mut stream).await;
+        stream.closing().await;
         hub.until_hook("disconnected", &id).await;
         let calls = hub.until_offline("alice").await;
         assert_eq!(calls.len(), 4 * (round + 1), "each life has four: {calls:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{disconnect::no_http2, gap::assert_gap_and_rest, lifecycle::closing, refusals::assert_refused};
+use super::{disconnect::no_http2, gap::assert_gap_and_rest, refusals::assert_refused};
 use crate::{
     client::Stream,
     http1::Read,
@@ -378,13 +378,13 @@ pub async fn a_session_outlives_the_lifetime_of_its_streams(subject: Subject) {
     let mut stream = hub.open(ALICE).await;
     let id = stream.connection();
     hub.join("news", &id).await;
-    let (_, reason) = closing(&mut stream).await;
+    let (_, reason) = stream.closing().await;
     assert_eq!(reason, "max-lifetime");
     hub.send_to("group:news", "in between").await;
     let mut stream = hub.resume(ALICE, stream.last_event_id()).await;
     assert_eq!(stream.connection(), id);
     assert_eq!(stream.event("what came in between").await.text(), "in between");
-    let (_, reason) = closing(&mut stream).await;
+    let (_, reason) = stream.closing().await;
     assert_eq!(reason, "max-lifetime");
     assert_one_life(&hub, "alice", &id, "max-lifetime").await;
 }

@@ -6,13 +6,13 @@ use ssehub_conformance::{
     sse::Block,
 };
 
-use crate::nodes::{Nodes, Pair, closing, until_known};
+use crate::nodes::{Nodes, Pair, until_known};
 
 const ALICE: &[Parameter<'_>] = &[("user", "alice"), ("group", "news")];
 
 /// Asserts that a stream got what was sent before its end, and nothing that was sent behind it.
 async fn assert_ended(stream: &mut Stream) {
-    let (before, reason) = closing(stream).await;
+    let (before, reason) = stream.closing().await;
     let before: Vec<_> = before.iter().map(Block::text).collect();
     assert_eq!((before.as_slice(), reason.as_str()), (&["last words"][..], "disconnected"));
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use ssehub_conformance::{
     http1::{Client, Request},
     playground::id_of,
+    sse::place,
 };
 use tokio::task::JoinSet;
 
-use crate::nodes::{Nodes, Pair, place};
+use crate::nodes::{Nodes, Pair};
 
 const PUBLISHERS: usize = 3;
 const EVENTS: usize = 50;

@@ -12,7 +12,7 @@ use ssehub_conformance::{
 };
 use tokio::task::block_in_place;
 
-use crate::nodes::{Nodes, Pair, assert_gap, closing, is_taken, redis, until_health, until_present};
+use crate::nodes::{Nodes, Pair, assert_gap, is_taken, redis, until_health, until_present};
 
 const ALICE: &[Parameter<'_>] = &[("user", "alice"), ("group", "news")];
 
@@ -168,11 +168,11 @@ pub async fn a_node_leaves_in_time_while_redis_is_away(pair: Pair) {
     // For one of them it is gone, for the other it stands still.
     redis.pause();
     b.terminate();
-    assert_eq!(closing(&mut streams[1]).await.1, "shutdown");
+    assert_eq!(streams[1].closing().await.1, "shutdown");
     assert_eq!(b.exit(LEAVES).await.code(), Some(0), "while Redis stands still");
     block_in_place(|| redis.kill());
     until_health(&a, 503, PATIENCE).await;
     a.terminate();
-    assert_eq!(closing(&mut streams[0]).await.1, "shutdown");
+    assert_eq!(streams[0].closing().await.1, "shutdown");
     assert_eq!(a.exit(LEAVES).await.code(), Some(0), "while Redis is gone");
 }

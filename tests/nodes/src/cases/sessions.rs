@@ -11,7 +11,7 @@ use ssehub_conformance::{
 };
 use tokio::task::JoinSet;
 
-use crate::nodes::{Nodes, Pair, closing, until_present};
+use crate::nodes::{Nodes, Pair, until_present};
 
 /// 128 random bits in base64, as a page would draw them.
 const SESSION: &str = "3q2-7wEjRWeJq83vASNFZw";
@@ -51,13 +51,13 @@ pub async fn a_session_goes_over_to_the_other_node(pair: Pair) {
         here.send_to("group:news", "after").await;
         there.send_to(&format!("connection:{id}"), "to the connection").await;
         assert_eq!(here.texts_seen_by(&mut new).await, ["after", "to the connection"], "round {round}");
-        let (_, reason) = closing(&mut old).await;
+        let (_, reason) = old.closing().await;
         assert_eq!(reason, "superseded");
         assert_one(&[&a, &b], &id).await;
         old = new;
     }
     assert_eq!(b.disconnect("user:alice").await, 1);
-    closing(&mut old).await;
+    old.closing().await;
     for node in [&a, &b] {
         until_present(node, "alice", 0, PATIENCE).await;
         node.until_stat("connections", 0).await;
@@ -138,7 +138,7 @@ pub async fn a_session_is_its_users_and_ends_on_every_node(pair: Pair) {
     assert_eq!(a.texts_seen_by(&mut alice).await, ["a secret"]);
 
     assert_eq!(b.disconnect("user:alice").await, 1);
-    assert_eq!(closing(&mut alice).await.1, "disconnected");
+    assert_eq!(alice.closing().await.1, "disconnected");
     let mut alice = b.open(ALICE).await;
     assert_ne!(alice.connection(), id, "an ended session begins anew");
     a.send_to("group:news", "for members").await;
