@@ -201,6 +201,12 @@ impl Playground {
         self.expect(200, request).await.json()["disconnected"].as_u64().expect("disconnected is a number")
     }
 
+    /// Issues a ticket for this user and these groups.
+    pub async fn issue_ticket(&self, identity: &[Pair<'_>]) -> String {
+        let issued = self.expect(200, Request::new("POST", format!("/tickets{}", query(identity)))).await.json();
+        issued["ticket"].as_str().expect("/tickets answers with a ticket").to_owned()
+    }
+
     // --- looking
 
     /// A number of `/stats`.

@@ -15,3 +15,4 @@ pub mod sessions;
 pub mod start;
 pub mod state;
 pub mod strangers;
+pub mod tickets;

@@ -67,6 +67,16 @@ ssehub_node_tests::nodes! {
             of_many_that_come_to_both_nodes_at_once_one_stays,
             a_window_that_is_over_ends_the_session_on_every_node,
         }
+        tickets {
+            a_ticket_of_one_node_opens_one_stream_on_the_other,
+            of_all_who_come_with_a_ticket_at_once_one_is_let_in,
+            an_expired_ticket_opens_nothing_on_any_node,
+            what_is_no_ticket_opens_nothing_on_any_node,
+            a_ticket_outlives_its_node,
+            a_node_that_starts_late_takes_a_ticket,
+            tickets_outlive_a_redis_that_is_gone,
+            a_ticket_that_may_have_been_used_lets_in_one_at_most,
+        }
         strangers {
             hubs_of_different_names_share_nothing,
             an_id_of_another_hub_is_of_another_log,
