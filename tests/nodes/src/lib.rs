@@ -18,9 +18,12 @@ pub mod reader;
 
 /// Makes a test of each of the named cases for each of the named frameworks, in a module of their name.
 ///
-/// `before` is an expression whose value is held while the case runs.
+/// `before` is an expression whose value is held while the case runs. `on each framework` is a single node in each.
 #[macro_export]
 macro_rules! nodes {
+    (before $before:expr; on each framework $cases:tt) => {
+        $crate::nodes!(before $before; on { axum(Axum) lean(Lean) actix(Actix) rocket(Rocket) } $cases);
+    };
     (before $before:expr; on { $($module:ident($($framework:ident),+))* } $cases:tt) => {
         $(
             mod $module {

@@ -2,15 +2,11 @@
 
 ssehub_node_tests::nodes! {
     before ();
-    on {
-        axum(Axum)
-        lean(Lean)
-        actix(Actix)
-        rocket(Rocket)
-    }
+    on each framework
     {
         restart {
             a_client_goes_on_after_a_restart,
+            what_was_not_flushed_outlives_the_process,
             the_state_outlives_a_restart,
             gaps_are_told_exactly_after_a_restart,
             an_ephemeral_event_is_a_place_to_go_on_from_after_a_restart,

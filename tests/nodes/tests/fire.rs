@@ -18,15 +18,11 @@ mod redis {
 mod disk {
     ssehub_node_tests::nodes! {
         before ssehub_conformance::turn::turn(env!("CARGO_TARGET_TMPDIR")).await;
-        on {
-            axum(Axum)
-            lean(Lean)
-            actix(Actix)
-            rocket(Rocket)
-        }
+        on each framework
         {
             restart {
                 a_node_that_is_killed_over_and_over_loses_and_doubles_nothing,
+                a_node_that_is_killed_between_flushes_loses_and_doubles_nothing,
             }
         }
     }

@@ -63,15 +63,24 @@ async fn end(mut node: Playground, how: End) {
 
 /// However it ended: a client goes on with exactly the next event, in the same log.
 pub async fn a_client_goes_on_after_a_restart(subject: Subject) {
+    assert_goes_on(subject, &[]).await;
+}
+
+/// The same where nothing that was acknowledged is on the disk before the process is killed.
+pub async fn what_was_not_flushed_outlives_the_process(subject: Subject) {
+    assert_goes_on(subject, &["--flush-every", "60000"]).await;
+}
+
+async fn assert_goes_on(subject: Subject, options: &[&str]) {
     let place = Place::of(subject);
-    let mut node = place.start(&[]).await;
+    let mut node = place.start(options).await;
     let mut cursor = node.send_to("user:alice", "start").await;
     for (round, how) in [End::Killed, End::Asked, End::Killed, End::Killed].into_iter().enumerate() {
         let before = format!("before {round}");
         node.send_to("user:bob", "for bob").await;
         node.send_to("group:news", &before).await;
         end(node, how).await;
-        node = place.start(&[]).await;
+        node = place.start(options).await;
         node.send_to("user:alice", "after").await;
         let mut stream = node.resume(ALICE, &cursor).await;
         assert_eq!(node.texts_seen_by(&mut stream).await, [before.as_str(), "after"], "{how:?} in round {round}");
@@ -152,12 +161,21 @@ const HISTORY: &[&str] = &["--history-events", "1000000", "--history-bytes", "10
 /// Killed four times in mid-load: each accepted event comes exactly once and in order to everybody it is for, and no
 /// client is told a gap.
 pub async fn a_node_that_is_killed_over_and_over_loses_and_doubles_nothing(subject: Subject) {
+    survive_kills(subject, HISTORY).await;
+}
+
+/// The same where events are acknowledged before they are on the disk: what the process had is what the system has.
+pub async fn a_node_that_is_killed_between_flushes_loses_and_doubles_nothing(subject: Subject) {
+    survive_kills(subject, &[HISTORY, &["--flush-every", "300"]].concat()).await;
+}
+
+async fn survive_kills(subject: Subject, options: &[&str]) {
     let seed = mix::seed();
     println!("SSEHUB_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let place = Place::of(subject);
     let address = place.port.address();
-    let mut node = place.start(HISTORY).await;
+    let mut node = place.start(options).await;
     let mut readers = JoinSet::new();
     for reader in 0..READERS {
         readers.spawn(read(vec![address], reader, seed));
@@ -166,7 +184,7 @@ pub async fn a_node_that_is_killed_over_and_over_loses_and_doubles_nothing(subje
     for _ in 0..KILLS {
         sleep(Duration::from_millis(random.random_range(LIFE))).await;
         end(node, End::Killed).await;
-        node = place.start(HISTORY).await;
+        node = place.start(options).await;
     }
     sleep(Duration::from_millis(random.random_range(LIFE))).await;
     let sent = publishers.stop(address).await;
