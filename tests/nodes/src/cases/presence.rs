@@ -99,8 +99,10 @@ pub async fn what_a_killed_node_had_is_gone_in_time(pair: Pair) {
         node.until_stat("nodes", 3).await;
     }
     drop(a);
+    let gone = until_present(&b, "bob", 0, NODE_TIMEOUT + LATE).await;
+    assert!(gone >= NODE_TIMEOUT / 2, "it last said something a quarter of the timeout before, at most: {gone:?}");
     for node in [&b, &c] {
-        until_present(node, "bob", 0, NODE_TIMEOUT + LATE).await;
+        until_present(node, "bob", 0, LATE).await;
         until_present(node, "alice", 1, LATE).await;
         until_everybody_is(node, &[(json!("alice"), json!([]))]).await;
         node.until_stat("nodes", 2).await;
