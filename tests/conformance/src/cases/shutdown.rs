@@ -97,5 +97,6 @@ pub async fn a_stalled_reader_delays_the_end_and_nobody_is_let_in(subject: Subje
     }
     let status = hub.exit(DEADLINE.saturating_sub(start.elapsed())).await;
     assert_eq!(status.code(), Some(0), "after {refused} refusals");
+    assert!(refused > 0, "nobody was refused while the stalled reader was waited for");
     drop(stalled);
 }
