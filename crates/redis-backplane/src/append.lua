@@ -27,6 +27,7 @@ end
 -- The keys at these places get this newest record, or none.
 local function change(from, to, id)
   local superseded = {}
+  counted = nil
   in_steps(from, to, function(from, to)
     for _, old in ipairs(redis.call('HMGET', STATE, unpack(ARGV, from, to))) do
       if old then superseded[old] = (superseded[old] or 0) + 1 end

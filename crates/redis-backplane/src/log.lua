@@ -81,7 +81,9 @@ local function ask(command, key, ...)
   return 0
 end
 
--- How many fields the hashes of the state have.
+-- How many fields the hashes of the state have, where that is known.
+local counted
+
 local function sizes()
   return string.format('%d %d %d', ask('HLEN', STATE), ask('HLEN', NEWEST), ask('HLEN', RECORDS))
 end
@@ -98,7 +100,7 @@ local function load()
   local meta = ask('HMGET', META, 'format', 'name', 'last', 'lasting', 'passing', 'sizes')
   ask('XLEN', LOG)
   ask('XLEN', PASSING)
-  local sizes = sizes()
+  counted = sizes()
   if refused then return end
   local format = meta[1]
   if format and format ~= FORMAT then
@@ -107,17 +109,18 @@ local function load()
   end
   name, last = meta[2], meta[3]
   local are_known = read_stream(lasting, meta[4]) and read_stream(passing, meta[5])
-  if not (format and name and parts(last or '') and are_known and meta[6] == sizes) then finish() end
+  if not (format and name and parts(last or '') and are_known and meta[6] == counted) then finish() end
 end
 
 local function save()
   redis.call('HSET', META, 'format', FORMAT, 'name', name, 'last', last, 'lasting', written(lasting),
-    'passing', written(passing), 'sizes', sizes())
+    'passing', written(passing), 'sizes', counted or sizes())
 end
 
 -- Begins a log.
 local function begin(new_name)
   redis.call('UNLINK', LOG, PASSING, STATE, NEWEST, RECORDS)
+  counted = nil
   name, last = new_name, string.format('%d-0', now)
   for _, stream in ipairs({ lasting, passing }) do
     stream.newest, stream.trimmed, stream.cut = last, last, last
@@ -137,6 +140,7 @@ end
 local function keep(entry, record)
   if field(entry, 'k') and redis.call('HEXISTS', NEWEST, entry[1]) == 1 then
     redis.call('HSET', RECORDS, entry[1], record)
+    counted = nil
   end
 end
 
