@@ -53,6 +53,7 @@
 //! - A write that a crash has torn is undone: nobody was told of it.
 //! - A store that is damaged otherwise is searched for entries that are whole. The newest of them, and all before it up to
 //!   the first that is missing, go into a new store; the damaged file is set aside.
+//! - An entry that is found damaged later ends the tail that read it, and the log takes another name without it.
 //! - If an fsync fails, what it was for is written again before the store is read and before another one counts: an
 //!   operating system may have given it up, and say that the next one succeeded.
 //! - If entries that somebody may have seen are gone, the log takes another name. Beside the store, the file `seen` says

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) retention: Mutex<Retention>,
     /// Told when the retention has changed.
     pub(crate) retained_anew: Notify,
+    /// Told when the store was found to be damaged.
+    pub(crate) damaged: Notify,
 }
 
 impl DurableLog {
@@ -176,10 +178,81 @@ impl Shared {
         id.log() == recent.name() && Position::from(id) > recent.ids()
     }
 
+    /// Has the writer look at the whole store if what was read of it is damaged.
+    pub(crate) fn in_doubt<T>(&self, read: Result<T, DurableError>) -> Result<T, DurableError> {
+        read.inspect_err(|error| {
+            if error.is_of_damage() {
+                tracing::error!(%error, "a durable log is damaged; looking for what is left of it");
+                self.damaged.notify_one();
+            }
+        })
+    }
+
     /// Changes what followers see, and tells them.
     pub(crate) fn publish<T>(&self, change: impl FnOnce(&mut Recent) -> T) -> T {
         let changed = change(&mut self.recent.lock());
         self.moved.send_replace(());
         changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use futures::StreamExt as _;
+
+    use super::*;
+    use crate::store::LOG;
+
+    /// The bytes that come before something else does.
+    async fn entries(log: &DurableLog) -> Result<Vec<Bytes>, BackplaneError> {
+        let mut tail = log.tail(None).await?;
+        let mut entries = Vec::new();
+        let mut head = None;
+        while let Some(tailed) = tail.next().await {
+            match tailed? {
+                Tailed::Start(start) => head = Some(start.head),
+                Tailed::Entry(id, bytes) => {
+                    entries.push(bytes);
+                    if head == Some(id) {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(entries)
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_is_damaged_while_the_log_is_open_makes_it_another_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = DurableLog::open(dir.path()).unwrap();
+        let mut ids = Vec::new();
+        for text in ["a", "b", "c"] {
+            ids.push(log.append(Record::new(text)).await.unwrap());
+        }
+        drop(log);
+        // All of it has to be read from the store.
+        let log = DurableLog::open(dir.path()).unwrap();
+        let damage = |database: &redb::Database| {
+            let write = database.begin_write()?;
+            write.open_table(LOG)?.insert((ids[1].ms(), ids[1].seq()), &b"no frame"[..])?;
+            Ok(write.commit()?)
+        };
+        log.inner.shared.store.with(damage).unwrap();
+        let name = log.name();
+        assert!(entries(&log).await.is_err(), "it is left out and nobody is told");
+        let renamed = async {
+            while log.name() == name {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), renamed).await.expect("waited 20 s for another name");
+        assert_eq!(entries(&log).await.unwrap(), ["a", "c"]);
+        log.append(Record::new("d")).await.unwrap();
+        assert_eq!(entries(&log).await.unwrap(), ["a", "c", "d"]);
     }
 }

@@ -89,6 +89,7 @@ pub(crate) fn open(path: &Path, flush_every: Option<Duration>) -> Result<Durable
         moved: watch::Sender::new(()),
         retention: Mutex::default(),
         retained_anew: Notify::new(),
+        damaged: Notify::new(),
     });
     let (sender, requests) = mpsc::channel(MAX_WAITING);
     if pending.is_empty() {

@@ -173,7 +173,7 @@ impl Store {
                     break;
                 }
                 let position = position.value().into();
-                let Some(record) = self.verified(position, stored.value()) else { continue };
+                let record = Self::verified(position, stored.value())?;
                 bytes += record.len();
                 chunk.entries.push((position, record));
             }
@@ -199,7 +199,7 @@ impl Store {
                     Some(last) if last.position == position => last.keys.push(key),
                     _ => {
                         let Some(stored) = log.get(position.key())? else { continue };
-                        let Some(record) = self.verified(position, stored.value()) else { continue };
+                        let record = Self::verified(position, stored.value())?;
                         kept.push(Held { position, keys: vec![key], record });
                     }
                 }
@@ -208,13 +208,10 @@ impl Store {
         })
     }
 
-    /// A copy of a record, if it is whole. All were when the log was opened.
-    fn verified(&self, position: Position, stored: &[u8]) -> Option<Bytes> {
-        let record = verified(position, stored).map(Bytes::copy_from_slice);
-        if record.is_none() {
-            tracing::error!(path = %self.path.display(), ?position, "an entry of the durable log is damaged; leaving it out");
-        }
-        record
+    /// A copy of a record, which is whole, as all were when the log was opened.
+    fn verified(position: Position, stored: &[u8]) -> Result<Bytes, Refused> {
+        let damaged = || redb::Error::Corrupted(format!("its entry {}-{} has changed", position.ms, position.seq));
+        Ok(verified(position, stored).map(Bytes::copy_from_slice).ok_or_else(damaged)?)
     }
 
     /// Does something with the database, and turns whatever it does about that into an error.

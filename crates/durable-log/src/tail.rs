@@ -38,7 +38,7 @@ pub(crate) fn follow(
 ) -> Result<BoxStream<'static, Result<Tailed, BackplaneError>>, DurableError> {
     let moved = shared.moved.subscribe();
     let name = shared.recent.lock().name();
-    let Snapshot { trimmed, newest, held } = shared.store.snapshot()?;
+    let Snapshot { trimmed, newest, held } = shared.in_doubt(shared.store.snapshot())?;
     // What the state has in place of older entries may not be published yet, but it is not behind the head.
     let (head, ids, told) = {
         let recent = shared.recent.lock();
@@ -82,7 +82,7 @@ impl Follower {
                     }
                 }
                 Next::Stored(to) => {
-                    let chunk = self.shared.store.read(self.cursor, to)?;
+                    let chunk = self.shared.in_doubt(self.shared.store.read(self.cursor, to))?;
                     for (position, bytes) in chunk.entries {
                         self.ready(position, bytes);
                     }

@@ -114,6 +114,8 @@ impl Writer {
                     _ => self.take(group.drain(..)),
                 },
                 () = shared.retained_anew.notified() => self.tidied = None,
+                // What cannot be mended now is tried again.
+                () = shared.damaged.notified() => drop(self.reopen()),
                 () = sleep_until(self.due()) => {}
             }
             self.tidy();
@@ -358,6 +360,7 @@ mod tests {
             moved: watch::Sender::new(()),
             retention: Mutex::default(),
             retained_anew: Notify::new(),
+            damaged: Notify::new(),
         };
         Writer::new(Arc::new(shared), seen, retained, at(0), ahead)
     }
