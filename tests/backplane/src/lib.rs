@@ -6,7 +6,7 @@
 //!
 //! [`redis::RedisServer`] is Debian's `redis-server`, started by the test on a free port: it can be killed, restarted with
 //! or without its data, paused, replicated and promoted. [`proxy::Proxy`] is a link in front of it that can be cut,
-//! stalled and slowed.
+//! stalled and slowed. [`sentinel::Sentinel`] promotes its replica.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
