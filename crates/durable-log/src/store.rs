@@ -248,10 +248,7 @@ fn verified(position: Position, stored: &[u8]) -> Option<&[u8]> {
 
 /// The smallest key behind a position.
 pub(crate) fn behind(position: Position) -> (u64, u64) {
-    match position.seq.checked_add(1) {
-        Some(seq) => (position.ms, seq),
-        None => (position.ms.saturating_add(1), 0),
-    }
+    position.next(position.ms).key()
 }
 
 pub(crate) fn behind_all(position: Position) -> (u64, u64, &'static [u8]) {
