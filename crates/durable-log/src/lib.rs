@@ -67,8 +67,8 @@
 //!
 //! # How fast
 //!
-//! For each 4 KiB that the disk itself takes, one after the other, the log takes 0.5 small records of one sender that waits
-//! for each, 2.6 of 8 and 26 of 512; with `flush_every(50 ms)`, 17 of one and 68 of 512.
+//! Where a disk takes N writes of 4 KiB a second, each synced before the next, the log takes 0.5 N small records a second
+//! of one sender that waits for each, 2.6 N of 8 and 26 N of 512; with `flush_every(50 ms)`, 17 N of one and 68 N of 512.
 //! `cargo bench --package ssehub-durable --bench log` measures that.
 //!
 //! Opening reads what is retained, once: 100,000 entries in a twentieth of a second.
