@@ -39,6 +39,8 @@ pub enum What {
     Event(EventId, String),
     /// The word that something may be missing here.
     Gap(String),
+    /// The word that the node ends the stream, for the client to come back.
+    Closing(String),
 }
 
 #[derive(Debug)]
@@ -148,6 +150,7 @@ impl Reads {
             let what = match field("event") {
                 Some("hub:connected") => continue,
                 Some("hub:gap") => What::Gap(data.to_owned()),
+                Some("hub:closing") => What::Closing(data.to_owned()),
                 Some(other) => panic!("nobody sends {other}: {block}"),
                 None => {
                     let id = field("id").and_then(|id| id.parse().ok()).expect("an event has an id");

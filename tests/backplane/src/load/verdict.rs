@@ -29,8 +29,9 @@ pub struct Reading {
 }
 
 impl Verdict {
-    /// Asserts that nobody was told a gap, that each event that was taken came once, under its id and in order, at every
-    /// reader; one that may have been taken at most once, and at all readers or at none; and one that was refused never.
+    /// Asserts that nobody was told a gap or sent away, that each event that was taken came once, under its id and in
+    /// order, at every reader; one that may have been taken at most once, and at all readers or at none; and one that was
+    /// refused never.
     ///
     /// # Panics
     /// If that is not so.
@@ -39,6 +40,8 @@ impl Verdict {
         for reading in &self.readings {
             let Reading { reader, .. } = reading;
             assert_eq!(reading.gaps(), [""; 0], "{reader} was told a gap");
+            let is_closing = |item: &Item| matches!(item.what, What::Closing(_));
+            assert!(!reading.items.iter().any(is_closing), "{reader} was sent away");
             reading.is_in_order();
             self.each_taken_came(reading, |_| true);
             assert!(
@@ -72,7 +75,7 @@ impl Verdict {
         for Reading { reader, items } in &self.readings {
             let news = items.iter().find(|item| match &item.what {
                 What::Event(_, text) => sent.get(text.as_str()).is_some_and(|at| *at > back),
-                What::Gap(_) => false,
+                What::Gap(_) | What::Closing(_) => false,
             });
             let news = news.unwrap_or_else(|| panic!("{reader} never heard anything again"));
             let time = news.at.duration_since(back);
@@ -133,7 +136,7 @@ impl Reading {
     pub fn events(&self) -> impl Iterator<Item = (EventId, &str)> {
         self.items.iter().filter_map(|item| match &item.what {
             What::Event(id, text) => Some((*id, text.as_str())),
-            What::Gap(_) => None,
+            What::Gap(_) | What::Closing(_) => None,
         })
     }
 
@@ -142,7 +145,7 @@ impl Reading {
         self.items.split(|item| matches!(item.what, What::Gap(_))).map(|run| {
             run.iter().filter_map(|item| match &item.what {
                 What::Event(id, text) => Some((*id, text.as_str())),
-                What::Gap(_) => None,
+                What::Gap(_) | What::Closing(_) => None,
             })
         })
     }
@@ -180,7 +183,7 @@ impl Reading {
 impl What {
     fn text(&self) -> &str {
         match self {
-            Self::Event(_, text) | Self::Gap(text) => text,
+            Self::Event(_, text) | Self::Gap(text) | Self::Closing(text) => text,
         }
     }
 }
@@ -253,6 +256,12 @@ mod tests {
     #[should_panic(expected = "was told a gap")]
     fn a_gap_is_noticed() {
         verdict([event(1), event(3), gap(), event(4)]).is_perfect();
+    }
+
+    #[test]
+    #[should_panic(expected = "was sent away")]
+    fn a_stream_that_a_node_ends_is_noticed() {
+        verdict([event(1), event(3), What::Closing("{}".to_owned()), event(4)]).is_perfect();
     }
 
     #[test]
