@@ -8,6 +8,8 @@ use crate::cell::{Cell, Closing};
 use crate::clock::millis;
 use crate::hooks::DisconnectReason;
 use crate::inner::Inner;
+use crate::nodes::announce::Note;
+use crate::shutdown::{DEFAULT_SPREAD, draw_retry};
 use crate::sync::Ordering;
 use crate::timer::Task;
 use crate::topic::Topic;
@@ -62,6 +64,10 @@ impl Inner {
         let begun = earlier.is_none();
         let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
         state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
+        if !state.may_come_back_elsewhere() {
+            // What was said of its session before, and is heard after, is not the last that is said of it.
+            self.note(&cell.id, Note::Changed);
+        }
         let waker = state.take_waker(&self.pace, self.clock.coarse_ms());
         Some(Close { begun, parked, waker })
     }
@@ -71,6 +77,16 @@ impl Inner {
         close.waker.into_iter().for_each(Waker::wake);
         if close.parked {
             self.end_parked(cell);
+        }
+    }
+
+    /// Ends all streams for their clients to come back, not all at once: other nodes have taken them for gone, and this one
+    /// cannot know whose the application has ended meanwhile.
+    pub(crate) fn begin_anew(&self) {
+        let at = self.head.load(Ordering::SeqCst);
+        for cell in self.cells() {
+            let retry = Some(draw_retry(&DEFAULT_SPREAD));
+            self.close(&cell, &Closing { at, reason: DisconnectReason::CutOff, retry, now: false });
         }
     }
 

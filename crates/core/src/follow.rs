@@ -5,14 +5,11 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::Notify;
 
 use crate::backoff::Backoff;
 use crate::backplane::{Backplane, BackplaneError, Kept, Start, Tailed};
-use crate::clock::millis;
 use crate::fanout::Wakes;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
@@ -20,7 +17,6 @@ use crate::log::Pending;
 use crate::nodes::announce::announce;
 use crate::record::{Content, UserGroup};
 use crate::sync::Ordering;
-use crate::timer::Task;
 
 /// Starts the thread that tails the backplane, which ends with the hub.
 pub(crate) fn start(hub: &Arc<Inner>, backplane: Arc<dyn Backplane>) -> std::io::Result<()> {
@@ -70,7 +66,7 @@ async fn tail(
         match tailed? {
             Tailed::Start(Start { after, head, missed, state }) => {
                 hub.start_from(after, *last, state);
-                hub.listen_anew(missed);
+                hub.listen_anew(missed || *last != Some(after));
                 *last = Some(after);
                 backoff.reset();
                 goal = Some(head);
@@ -109,18 +105,33 @@ impl Inner {
         }
         let (state, groups) = self.read_state(kept);
         let now_ms = self.clock.now_ms();
+        let has_lost = last.is_some_and(|last| last.log == id.log);
         let wakes = {
             let mut log = self.log.write();
             match last {
                 None => log.adopt(id, state),
-                Some(last) if last.log == id.log => log.lose(id.position, state),
-                Some(_) => log.become_another(id, state),
+                Some(_) if has_lost => log.lose(id.position, state),
+                Some(_) => {
+                    log.become_another(id, state);
+                    self.forget_places();
+                }
             }
             self.show_head(&log);
             last.map(|_| Wakes::everybody(&log, &self.pace, now_ms))
         };
         self.take_in_user_groups(&groups);
+        self.progress.reached(id);
         wakes.into_iter().for_each(|wakes| wakes.fire(self));
+        if has_lost && self.nodes.as_ref().is_some_and(|nodes| nodes.is_taken_for_gone(now_ms)) {
+            self.begin_anew();
+        }
+    }
+
+    /// The log is another one: what was before that has no place in it.
+    fn forget_places(&self) {
+        let Some(nodes) = &self.nodes else { return };
+        self.cells().iter().for_each(|cell| cell.inner.lock().forget_places());
+        nodes.directory.lock().forget_places();
     }
 
     /// What lives on from before the place where the tail starts.
@@ -161,18 +172,6 @@ impl Inner {
             None => {}
         }
         self.progress.reached(id);
-    }
-
-    /// What a future brings, if it does so in time.
-    pub(crate) async fn in_time<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
-        let deadline = Arc::new(Notify::new());
-        let timer = self.timer.set(self.clock.now_ms() + millis(time), Task::Deadline(Arc::clone(&deadline)));
-        let done = tokio::select! {
-            done = future => Some(done),
-            () = deadline.notified() => None,
-        };
-        self.timer.unset(timer);
-        done
     }
 
     /// Commits an event.

@@ -68,6 +68,8 @@ impl Inner {
         at: Option<Position>,
     ) -> Result<(), GroupError> {
         let topic = group_topic(group)?;
+        // Who joins before this node knows its log joins before all that is in it, for the other nodes too.
+        let at = at.or_else(|| self.nodes.is_some().then(Position::default));
         let waker = {
             let mut log = self.log.write();
             // With the log locked no transport can take it over.
@@ -114,8 +116,8 @@ impl Inner {
             let log = self.log.read();
             (log.has_begun(), log.since())
         };
-        // A node that does not know its log yet does not know what would change.
-        if !self.user_groups.lock().admit(&change, self.config.max_groups)? && has_begun {
+        // A node that does not know its log yet, or shares it, does not know what would change.
+        if !self.user_groups.lock().admit(&change, self.config.max_groups)? && has_begun && self.nodes.is_none() {
             return Ok(());
         }
         let Some(backplane) = &self.backplane else {

@@ -98,12 +98,16 @@ pub enum DisconnectReason {
     Stalled,
     /// The hub was shut down, with this reason.
     Shutdown(Arc<str>),
+    /// Its node was cut off from its backplane for so long that other nodes took it for gone and the log has forgotten what
+    /// was said meanwhile: whom the application has [disconnected](crate::Hub::disconnect), too. The client is to be let in
+    /// anew.
+    CutOff,
 }
 
 impl DisconnectReason {
     /// Whether nobody comes back to the session of a stream that ends for this reason.
     pub(crate) fn is_final(&self) -> bool {
-        !matches!(self, Self::Gone | Self::MaxLifetime | Self::Stalled)
+        !matches!(self, Self::Gone | Self::MaxLifetime | Self::Stalled | Self::CutOff)
     }
 }
 
@@ -115,6 +119,7 @@ impl fmt::Display for DisconnectReason {
             Self::MaxLifetime => "max-lifetime",
             Self::Expired => "expired",
             Self::Stalled => "stalled",
+            Self::CutOff => "cut-off",
         })
     }
 }

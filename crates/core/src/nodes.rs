@@ -67,6 +67,11 @@ impl Nodes {
         }
     }
 
+    /// Whether others have heard nothing of this node for so long that it is in no count any more.
+    pub(crate) fn is_taken_for_gone(&self, now_ms: u64) -> bool {
+        !self.directory.lock().has_heard_itself_since(now_ms.saturating_sub(millis(self.timeout)))
+    }
+
     /// Forgets nodes that have been silent for too long, and sessions that nobody came back to in time. Called each second.
     /// While this node does not hear even itself nobody is silent: the backplane brings nothing, or takes nothing.
     pub(crate) fn let_go(&self, now_ms: u64, is_listening: bool, config: &Config) {

@@ -121,7 +121,9 @@ impl Record {
 
     /// The record of what a node says.
     pub(crate) fn of_signal(signal: Signal) -> Self {
-        Self::new(Form::Signal(signal).encode(256)).passing()
+        let lasts = signal.lasts();
+        let record = Self::new(Form::Signal(signal).encode(256));
+        if lasts { record } else { record.passing() }
     }
 }
 

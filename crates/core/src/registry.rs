@@ -73,8 +73,8 @@ impl Inner {
             let inherited = self.take_over(&mut log, &request).map_err(refuse)?;
             let mut claimed = None;
             if inherited.is_none() {
-                let may_claim = self.may_claim(&request).map_err(refuse)?;
-                driven_out = self.make_room(&mut log, &request, &mut place, may_claim).map_err(refuse)?;
+                let moves_here = self.may_claim(&request).map_err(refuse)?;
+                driven_out = self.make_room(&mut log, &request, &mut place, moves_here).map_err(refuse)?;
                 claimed = self.claim(&request);
             }
             let known_id = inherited.as_ref().map(|it| &it.id).or(claimed.as_ref().map(|it| &it.id));
@@ -364,7 +364,7 @@ fn info(log: &Log, cell: &Cell, state: &CellState) -> ConnectionInfo {
 /// A connection as other nodes are to know it.
 pub(crate) fn here(log: &Log, cell: &Cell, state: &CellState) -> Here {
     let ConnectionInfo { id, user, groups } = info(log, cell, state);
-    Here { connection: id, user, groups, session: state.session_form() }
+    Here { connection: id, user, groups, session: state.session_form(), standing: state.standing() }
 }
 
 /// 128 random bits: whoever knows a connection's id may be let to act on it.

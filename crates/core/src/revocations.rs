@@ -32,6 +32,13 @@ impl Revocations {
         self.of.insert(user.into(), self.last);
     }
 
+    /// All users are revoked.
+    pub(crate) fn add_all(&mut self) {
+        self.last += 1;
+        self.forgotten = self.last;
+        self.of.clear();
+    }
+
     /// Whether a user was revoked after so many revocations.
     pub(crate) fn is_newer(&self, user: &str, than: u64) -> bool {
         self.of.get(user).copied().unwrap_or(self.forgotten) > than

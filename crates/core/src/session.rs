@@ -21,8 +21,9 @@ use crate::hooks::DisconnectReason;
 use crate::id::{EventId, Position};
 use crate::inner::Inner;
 use crate::log::Log;
+use crate::nodes::announce::Note;
 use crate::nodes::directory::Claimed;
-use crate::nodes::signal::{Here, JoinedForm, Say, SessionForm};
+use crate::nodes::signal::{Here, JoinedForm, Say, SessionForm, Standing};
 use crate::registry::{Left, here, subscribe};
 use crate::sync::Ordering;
 use crate::timer::Task;
@@ -58,9 +59,9 @@ pub(crate) struct Session {
     joined: Vec<Joined>,
     /// With which claim of this node its transport came back to it; zero if it is the first one.
     claim: u64,
-    /// Other nodes know it for this one's: it was said in the log, and has come back. What another one has said of it
-    /// before that is out of date.
-    is_heard: bool,
+    /// Where in the log it was said that it is this node's, once that has come back. What another one has said of it before
+    /// is out of date.
+    heard: Option<Position>,
 }
 
 /// How long a connection without a transport waits.
@@ -170,6 +171,27 @@ impl CellState {
         Some(SessionForm { name: session.name.to_string(), joined })
     }
 
+    /// What this node has said of the session.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.session.as_deref() {
+            Some(Session { heard: Some(Position { ms, seq }), .. }) => Standing::Heard { ms: *ms, seq: *seq },
+            Some(Session { claim: 1.., .. }) => Standing::Claimed,
+            Some(_) | None => Standing::New,
+        }
+    }
+
+    /// Where in the log it was said that the session is this node's.
+    pub(crate) fn heard(&self) -> Option<Position> {
+        self.session.as_ref()?.heard
+    }
+
+    /// The log is another one: what was before that has no place in it.
+    pub(crate) fn forget_places(&mut self) {
+        let Some(session) = &mut self.session else { return };
+        session.heard = session.heard.map(|_| Position::default());
+        session.joined.iter_mut().for_each(|joined| joined.since = Position::default());
+    }
+
     /// Notes where in the log a group was joined, or that it was left.
     pub(crate) fn note_joined(&mut self, group: &str, joins: Option<(Position, bool)>) {
         let Some(session) = &mut self.session else { return };
@@ -221,7 +243,7 @@ impl Inner {
             unproven: JoinSnapshots::default(),
             joined: Vec::new(),
             claim: 0,
-            is_heard: false,
+            heard: None,
         }));
         if let Some(key) = key(cell.user.as_ref(), Some(name)) {
             self.sessions.lock().cells.insert(key, Arc::clone(cell));
@@ -281,17 +303,18 @@ impl Inner {
         Ok(Some(Inherited { id: Arc::clone(&cell.id), subscriptions, snapshots, joined: places, waker }))
     }
 
-    /// Whether a session is another node's, and may be taken from it.
+    /// Whether a session is a stream of another node's, and may be taken from it. One whose node is gone is no stream.
     pub(crate) fn may_claim(&self, request: &ConnectRequest) -> Result<bool, ConnectErrorKind> {
         let key = key(request.user.as_ref(), request.session.as_ref());
         let Some((nodes, key)) = self.nodes.as_ref().zip(key) else { return Ok(false) };
         let directory = nodes.directory.lock();
         let Some(joined) = directory.joined(&key) else { return Ok(false) };
+        let is_stream = directory.has(&key);
         let unnamed = joined.iter().filter(|joined| request.groups.binary_search(&joined.group).is_err());
         if unnamed.count() + request.groups.len() > self.config.max_groups {
             return Err(ConnectErrorKind::TooManyGroups);
         }
-        Ok(true)
+        Ok(is_stream)
     }
 
     /// Takes a session from another node.
@@ -313,15 +336,27 @@ impl Inner {
         });
     }
 
+    /// The log may have lost what this node has said of its sessions.
+    pub(crate) fn say_claims_again(&self) {
+        let _log = self.log.read();
+        for cell in self.cells() {
+            let mut state = cell.inner.lock();
+            if state.standing() == Standing::Claimed {
+                self.say_claim(&cell, &mut state);
+            }
+        }
+    }
+
     /// What this node has said of a session has come back: all others have heard it, or will before anything that comes later.
     /// Of several that came back here, that is true of the one who said it.
-    pub(crate) fn has_heard_itself(&self, key: &SessionKey, connection: &str, claim: u64) {
+    pub(crate) fn has_heard_itself(&self, key: &SessionKey, connection: &str, claim: u64, at: Position) {
         // Who says it has the log locked until its connection is there.
         let _log = self.log.read();
         if let Some(cell) = self.session_cell(key, connection)
             && let Some(session) = &mut cell.inner.lock().session
+            && session.claim == claim
         {
-            session.is_heard |= session.claim == claim;
+            session.heard.get_or_insert(at);
         }
     }
 
@@ -333,14 +368,16 @@ impl Inner {
             let mut log = self.log.write();
             let cell = self.sessions.lock().cells.get(key).cloned();
             let mut state = cell.as_ref().map(|cell| (cell, cell.inner.lock()));
-            let is_heard = |state: &CellState| state.session.as_ref().is_some_and(|session| session.is_heard);
-            let Some((cell, state)) = state.as_mut().filter(|(_, state)| !state.gone && is_heard(state)) else {
+            let is_heard = |state: &CellState| !state.gone && state.heard().is_some();
+            let Some((cell, state)) = state.as_mut().filter(|(_, state)| is_heard(state)) else {
                 return then(None);
             };
             let here = here(&log, cell, state);
             state.closing = Some(Box::new(superseded()));
             if *cell.id == *to {
                 let left = self.take_out(&mut log, cell, state);
+                // Somebody may hear only now that it was here.
+                self.note(&cell.id, Note::Gone { resumable: false });
                 then(Some(here));
                 left
             } else {
@@ -350,6 +387,12 @@ impl Inner {
             }
         };
         left.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Where in the log it was said that a session is this node's; none if it is not, or that has not come back.
+    pub(crate) fn heard(&self, key: &SessionKey) -> Option<Position> {
+        let cell = self.sessions.lock().cells.get(key).cloned()?;
+        cell.inner.lock().heard()
     }
 
     fn session_cell(&self, key: &SessionKey, connection: &str) -> Option<Arc<Cell>> {

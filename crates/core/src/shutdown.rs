@@ -4,19 +4,16 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt as _;
-use tokio::sync::Notify;
-
 use crate::cell::Closing;
 use crate::clock::millis;
 use crate::hooks::DisconnectReason;
 use crate::inner::Inner;
 use crate::nodes::signal::Say;
 use crate::sync::Ordering;
-use crate::timer::Task;
+use rand::RngExt as _;
 
 /// The default of [`Shutdown::retry`]: a deploy's clients come back over four seconds, not at once.
-const DEFAULT_SPREAD: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
+pub(crate) const DEFAULT_SPREAD: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(5);
 
 /// How long a backplane may take to hear that this node leaves: it may be away.
 const LEAVING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,11 +55,12 @@ impl Shutdown {
         self.reason = reason.into();
         self
     }
+}
 
-    fn draw_retry(&self) -> Duration {
-        let (start, end) = (millis(*self.retry.start()), millis(*self.retry.end()));
-        Duration::from_millis(rand::rng().random_range(start..=end.max(start)))
-    }
+/// After how long one of many clients is to come back.
+pub(crate) fn draw_retry(range: &RangeInclusive<Duration>) -> Duration {
+    let (start, end) = (millis(*range.start()), millis(*range.end()));
+    Duration::from_millis(rand::rng().random_range(start..=end.max(start)))
 }
 
 /// What became of the streams.
@@ -85,22 +83,15 @@ impl Inner {
         let cells = self.cells();
         for cell in &cells {
             let reason = DisconnectReason::Shutdown(Arc::clone(&shutdown.reason));
-            self.close(cell, &Closing { at, reason, retry: Some(shutdown.draw_retry()), now: false });
+            self.close(cell, &Closing { at, reason, retry: Some(draw_retry(&shutdown.retry)), now: false });
         }
-        let deadline = Arc::new(Notify::new());
-        let at_ms = self.clock.now_ms().saturating_add(millis(shutdown.deadline));
-        let timer = self.timer.set(at_ms, Task::Deadline(Arc::clone(&deadline)));
         let ended = async {
             self.emptied().await;
             if let Some(hooks) = &self.hooks {
                 hooks.drained().await;
             }
         };
-        tokio::select! {
-            () = ended => {}
-            () = deadline.notified() => {}
-        }
-        self.timer.unset(timer);
+        self.in_time(shutdown.deadline, ended).await;
         let remaining = self.cells();
         for cell in &remaining {
             let reason = DisconnectReason::Shutdown(Arc::clone(&shutdown.reason));

@@ -168,6 +168,13 @@ impl Tickets {
         store.revocations.add(user);
     }
 
+    /// Forgets all tickets, and makes what was redeemed of them worthless.
+    pub(crate) fn forget_all(&self) {
+        let mut store = self.store.lock();
+        store.retain(|_| false);
+        store.revocations.add_all();
+    }
+
     /// Whether a user was revoked since a ticket was redeemed.
     fn is_revoked(&self, user: &str, redeemed: u64) -> bool {
         self.store.lock().revocations.is_newer(user, redeemed)

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
 use crate::cell::Cell;
+use crate::clock::millis;
 use crate::inner::Inner;
 use crate::pace::TURN;
 
@@ -102,6 +103,31 @@ pub(crate) fn start(hub: &Arc<Inner>) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// A deadline that somebody waits for, until this is dropped.
+struct Deadline<'a> {
+    timer: &'a Timer,
+    key: Key,
+}
+
+impl Drop for Deadline<'_> {
+    fn drop(&mut self) {
+        self.timer.unset(self.key);
+    }
+}
+
+impl Inner {
+    /// What a future brings, if it does so in time.
+    pub(crate) async fn in_time<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
+        let over = Arc::new(Notify::new());
+        let at_ms = self.clock.now_ms().saturating_add(millis(time));
+        let _deadline = Deadline { timer: &self.timer, key: self.timer.set(at_ms, Task::Deadline(Arc::clone(&over))) };
+        tokio::select! {
+            done = future => Some(done),
+            () = over.notified() => None,
+        }
+    }
 }
 
 fn run(task: Task, hub: &Weak<Inner>) {

@@ -42,6 +42,10 @@ struct Node {
     asked_ms: Option<u64>,
     /// Everything it has was told.
     is_known: bool,
+    /// How often it has told everything, or begun to.
+    round: u64,
+    /// The number of its last claim.
+    claims: u64,
 }
 
 /// A connection of another node.
@@ -85,13 +89,14 @@ pub(crate) struct Claimed {
 }
 
 impl Directory {
-    /// Hears of a node; false if it has left.
-    pub(crate) fn hear(&mut self, node: NodeId, now_ms: u64) -> bool {
-        if self.left.contains_key(&node) {
+    /// Hears of a node; false if it has left, or is not known and need not be alive.
+    pub(crate) fn hear(&mut self, node: NodeId, is_alive: bool, now_ms: u64) -> bool {
+        if self.left.contains_key(&node) || !is_alive && !self.nodes.contains_key(&node) {
             return false;
         }
         let asked_ms = self.all_asked_ms;
-        let node = self.nodes.entry(node).or_insert(Node { heard_ms: now_ms, asked_ms, is_known: false });
+        let new = Node { heard_ms: now_ms, asked_ms, is_known: false, round: 0, claims: 0 };
+        let node = self.nodes.entry(node).or_insert(new);
         node.heard_ms = now_ms;
         true
     }
@@ -152,6 +157,7 @@ impl Directory {
         if self.left.contains_key(&node) {
             return;
         }
+        self.nodes.get_mut(&node).into_iter().for_each(|node| node.round = round);
         for here in here {
             self.put(node, round, Position { ms, seq }, here);
         }
@@ -290,7 +296,12 @@ impl Directory {
         Some(Claimed { id, joined: session.joined, is_told: false })
     }
 
-    /// How many groups a session would bring.
+    /// Whether a session is that of a stream.
+    pub(crate) fn has(&self, key: &SessionKey) -> bool {
+        self.sessions.contains_key(key)
+    }
+
+    /// The groups that a session would bring.
     pub(crate) fn joined(&self, key: &SessionKey) -> Option<&[Joined]> {
         if let Some(joined) = self.orphans.joined(key) {
             return Some(joined);
@@ -299,16 +310,46 @@ impl Directory {
         elsewhere.session.as_ref().map(|session| &session.joined[..])
     }
 
-    /// A node has taken a session from another one, or from this one, which had it `here`. That is how a connection moves:
-    /// what its former node still says of it is out of date.
-    pub(crate) fn claimed_by(&mut self, node: NodeId, as_of: Position, key: &SessionKey, here: Option<Here>) {
+    /// Whether a claim of a node was not heard before: one that was not answered is said again.
+    pub(crate) fn is_new_claim(&mut self, node: NodeId, number: u64) -> bool {
+        let Some(node) = self.nodes.get_mut(&node) else { return false };
+        let is_new = number > node.claims;
+        node.claims = node.claims.max(number);
+        is_new
+    }
+
+    /// A node has taken a connection from another one, or from this one, which had it `here`: its session moves. What the
+    /// former node still says of it is out of date.
+    pub(crate) fn claimed_by(
+        &mut self,
+        node: NodeId,
+        as_of: Position,
+        key: &SessionKey,
+        connection: &str,
+        here: Option<Here>,
+    ) {
         self.orphans.take(key);
+        let round = self.nodes.get(&node).map_or(0, |node| node.round);
         if let Some(here) = here {
-            self.put(node, u64::MAX, as_of, here);
+            self.put(node, round, as_of, here);
         }
-        if let Some(elsewhere) = self.sessions.get(key).and_then(|id| self.connections.get_mut(id)) {
-            // It is in no round of that node yet.
-            (elsewhere.node, elsewhere.round, elsewhere.is_claimed) = (node, u64::MAX, true);
+        if let Some((id, elsewhere)) = self.connections.get_key_value(connection)
+            && elsewhere.session.is_some()
+        {
+            self.sessions.insert(key.clone(), Arc::clone(id));
+        }
+        if let Some(elsewhere) = self.connections.get_mut(connection) {
+            (elsewhere.node, elsewhere.round, elsewhere.is_claimed) = (node, round, true);
+        }
+    }
+
+    /// The log is another one: what was before that has no place in it.
+    pub(crate) fn forget_places(&mut self) {
+        self.early = Early::default();
+        self.orphans.forget_places();
+        for session in self.connections.values_mut().filter_map(|elsewhere| elsewhere.session.as_mut()) {
+            session.changed = Position::default();
+            session.joined.iter_mut().for_each(|joined| joined.since = Position::default());
         }
     }
 
@@ -382,10 +423,12 @@ impl From<&Joined> for JoinedForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nodes::signal::Standing;
 
     fn here(connection: &str, user: &str, group: &str, session: Option<&str>) -> Here {
         let session = session.map(|name| SessionForm { name: name.into(), joined: Vec::new() });
-        Here { connection: connection.into(), user: Some(user.into()), groups: vec![group.into()], session }
+        let (connection, user, groups) = (connection.into(), Some(user.into()), vec![group.into()]);
+        Here { connection, user, groups, session, standing: Standing::New }
     }
 
     fn says(round: u64, here: Vec<Here>, is_all: bool) -> Presence {
@@ -400,7 +443,7 @@ mod tests {
     #[test]
     fn what_comes_is_found_by_all_its_names_and_what_goes_leaves_nothing() {
         let (node, mut directory) = (NodeId::draw(), Directory::default());
-        directory.hear(node, 1);
+        directory.hear(node, true, 1);
         directory.update(node, says(1, vec![here("c", "alice", "g", Some("s"))], false), 9, 9);
         assert_eq!((directory.connections_of("alice"), directory.member_count("g"), directory.len()), (1, 1, 1));
         assert_eq!(
@@ -478,10 +521,10 @@ mod tests {
         let (oldest, newer) = (node.min(newer), node.max(newer));
         directory.update(newer, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
         directory.drop_node(newer, 20, 9, true);
-        directory.hear(newer, 1);
+        directory.hear(newer, true, 1);
         let told = directory.orphans_to_tell(oldest, 5);
         assert_eq!((told.len(), told[0].left_ms), (1, 15));
-        directory.hear(oldest, 1);
+        directory.hear(oldest, true, 1);
         assert!(directory.orphans_to_tell(newer, 5).is_empty());
         let mut late = Directory::default();
         told.iter().for_each(|orphan| late.hear_of_orphan(orphan.clone(), 100, 1));
@@ -496,7 +539,7 @@ mod tests {
     fn a_connection_that_has_moved_is_not_its_former_nodes_to_take_away() {
         let ([one, other], mut directory) = ([NodeId::draw(), NodeId::draw()], Directory::default());
         directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
-        directory.claimed_by(other, Position::default(), &(Some("alice".into()), "s".into()), None);
+        directory.claimed_by(other, Position::default(), &(Some("alice".into()), "s".into()), "a", None);
         directory.update(one, says(1, vec![here("a", "alice", "g", Some("s"))], true), 9, 9);
         directory.update(one, gone("a", false), 9, 9);
         assert_eq!(directory.node_of("a"), Some(other));

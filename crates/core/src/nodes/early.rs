@@ -43,7 +43,11 @@ impl Early {
 
     /// Those of a connection, oldest first.
     pub(crate) fn take(&mut self, connection: &Arc<str>) -> Vec<Joining> {
-        self.of.remove(connection).unwrap_or_default()
+        let joins = self.of.remove(connection).unwrap_or_default();
+        if !joins.is_empty() {
+            self.order.retain(|other| other != connection);
+        }
+        joins
     }
 }
 

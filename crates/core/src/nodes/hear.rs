@@ -12,7 +12,7 @@ use crate::nodes::Nodes;
 use crate::nodes::announce::Note;
 use crate::nodes::ask::Reply;
 use crate::nodes::early::Joining;
-use crate::nodes::signal::{Answer, End, GroupChange, NodeId, Presence, Say, Signal};
+use crate::nodes::signal::{Answer, End, GroupChange, NodeId, Presence, Say, Signal, Standing};
 use crate::sync::Ordering;
 use crate::topic::Topic;
 
@@ -28,19 +28,26 @@ impl Inner {
             nodes.outbox.say(Say::Hello(None));
         }
         drop(directory);
+        if missed {
+            self.say_claims_again();
+            // Some may have been redeemed, and some users logged out.
+            self.tickets.forget_all();
+        }
         nodes.outbox.tell_all();
     }
 
     /// Hears what a node says, this one too, at a place of the log.
     pub(crate) fn hear(self: &Arc<Self>, at: Position, signal: Signal) {
         let Some(nodes) = &self.nodes else { return };
+        // What lasts may have been said by a node that is no more.
+        let is_alive = !signal.lasts();
         let Signal { from, says } = signal;
         let now_ms = self.clock.now_ms();
         let is_other = if from == nodes.id {
             nodes.directory.lock().hear_itself(now_ms);
             false
         } else {
-            nodes.directory.lock().hear(from, now_ms)
+            nodes.directory.lock().hear(from, is_alive, now_ms)
         };
         for say in says {
             self.hear_say(nodes, at, from, say);
@@ -63,10 +70,10 @@ impl Inner {
                 nodes.directory.lock().leave(from, now_ms, until_ms, self.config.max_parked);
             }
             Say::Leaving => {}
-            Say::Presence(presence) if !is_own => self.hear_presence(nodes, from, presence),
+            Say::Presence(presence) if !is_own => self.hear_presence(nodes, at, from, presence),
             Say::Presence(presence) => {
                 for here in &presence.here {
-                    here.session_key().iter().for_each(|key| self.has_heard_itself(key, &here.connection, 0));
+                    here.session_key().iter().for_each(|key| self.has_heard_itself(key, &here.connection, 0, at));
                 }
             }
             Say::Group(change) => self.hear_group(nodes, at, from, &change),
@@ -84,32 +91,41 @@ impl Inner {
             Say::Claim { user, session, connection, number } => {
                 let key = (user.map(Arc::from), Arc::from(session));
                 if is_own {
-                    self.has_heard_itself(&key, &connection, number);
-                } else {
-                    self.hand_over(&key, &connection, |here| nodes.directory.lock().claimed_by(from, at, &key, here));
+                    self.has_heard_itself(&key, &connection, number, at);
+                } else if nodes.directory.lock().is_new_claim(from, number) {
+                    let then = |here| nodes.directory.lock().claimed_by(from, at, &key, &connection, here);
+                    self.hand_over(&key, &connection, then);
                 }
             }
         }
     }
 
-    fn hear_presence(&self, nodes: &Nodes, from: NodeId, mut presence: Presence) {
-        // A client that came back before the first node had said of its session: the second one's is the session now.
+    fn hear_presence(&self, nodes: &Nodes, at: Position, from: NodeId, mut presence: Presence) {
+        // What was looked at in an earlier log has its place before this one.
+        let (ms, seq) = presence.as_of;
+        presence.as_of = if (Position { ms, seq }) < at { presence.as_of } else { (0, 0) };
+        // Two nodes have a session: a client came back to the second before the first had said of it, or one of them did
+        // not hear the other.
         for here in &presence.here {
-            if let Some(key) = here.session_key()
-                && nodes.directory.lock().node_of(&here.connection).is_none()
-                && self.cell(&here.connection).is_none()
-            {
-                self.hand_over(&key, &here.connection, |_| {});
+            let Some(key) = here.session_key() else { continue };
+            let is_here = self.cell(&here.connection).is_some();
+            let said = match here.standing {
+                Standing::New if !is_here => at,
+                Standing::Heard { ms, seq } if (Position { ms, seq }) < at => Position { ms, seq },
+                Standing::Heard { .. } => Position::default(),
+                Standing::New | Standing::Claimed => continue,
+            };
+            match self.heard(&key) {
+                Some(heard) if (said, from) > (heard, nodes.id) => self.hand_over(&key, &here.connection, |_| {}),
+                // The other hands it over when it knows.
+                Some(_) if is_here => nodes.outbox.note(&here.connection.as_str().into(), Note::Changed),
+                Some(_) | None => {}
             }
         }
         // With the log locked nobody comes back here meanwhile.
         let _log = self.log.read();
         // What this node has taken over is its own, whatever the other has not heard yet.
-        presence.here.retain(|here| {
-            let own = self.cell(&here.connection);
-            own.iter().for_each(|cell| nodes.outbox.note(&cell.id, Note::Changed));
-            own.is_none()
-        });
+        presence.here.retain(|here| self.cell(&here.connection).is_none());
         let mut orphans = std::mem::take(&mut presence.orphans);
         orphans.retain(|orphan| self.cell(&orphan.connection).is_none());
         let now_ms = self.clock.now_ms();
@@ -159,9 +175,12 @@ impl Inner {
             let here = self.end_here(&topic, reason);
             return nodes.asks.answer(*ask, Reply::Ended { here, having });
         }
-        // Streams that wait for their log were opened after what a node reads that has just started.
-        let ended = if self.log.read().has_begun() { self.end_here(&topic, reason) } else { 0 };
-        answer(nodes, from, *ask, Answer::Ended(ended as u64));
+        // Streams that wait for their log were opened after what a node reads that has just started, and who asked then has
+        // its answers.
+        if self.log.read().has_begun() {
+            let ended = self.end_here(&topic, reason);
+            answer(nodes, from, *ask, Answer::Ended(ended as u64));
+        }
     }
 
     /// Ends the streams of a topic on this node, and returns how many those are.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::id::Position;
 use crate::nodes::signal::{JoinedForm, OrphanForm, SessionForm};
 use crate::session::{Joined, SessionKey};
 use crate::topic::Topic;
@@ -65,6 +66,11 @@ impl Orphans {
             is_told: orphan.is_told,
         });
         forms.collect()
+    }
+
+    /// The log is another one: what was before that has no place in it.
+    pub(crate) fn forget_places(&mut self) {
+        self.0.values_mut().flat_map(|orphan| &mut orphan.joined).for_each(|joined| joined.since = Position::default());
     }
 
     /// Hears of one from another node. What is known already stays as it is.

@@ -95,6 +95,19 @@ pub(crate) struct Here {
     pub(crate) user: Option<String>,
     pub(crate) groups: Vec<String>,
     pub(crate) session: Option<SessionForm>,
+    pub(crate) standing: Standing,
+}
+
+/// What a node has said of the session of one of its connections. Of two nodes that have the same session it is that
+/// node's which has said so last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// Nothing yet: it says so here.
+    New,
+    /// That it has claimed it, and that has not come back to it.
+    Claimed,
+    /// That it is its own, at this place of the log.
+    Heard { ms: u64, seq: u64 },
 }
 
 /// A connection that is there no more.
@@ -212,6 +225,11 @@ impl TicketForm {
 }
 
 impl Signal {
+    /// Whether a node that comes back after a while is to hear it as it hears events: who was ended stays out.
+    pub(crate) fn lasts(&self) -> bool {
+        self.says.iter().any(|say| matches!(say, Say::End(_) | Say::Revoke(_)))
+    }
+
     /// Whether all names in it are as long as names may be.
     pub(crate) fn is_valid(&self) -> bool {
         self.says.iter().all(|say| match say {

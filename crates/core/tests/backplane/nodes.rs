@@ -1,5 +1,6 @@
 //! What acts on connections works from any node, and nodes come and go.
 
+mod away;
 mod presence;
 mod random;
 mod sessions;

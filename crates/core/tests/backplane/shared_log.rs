@@ -58,6 +58,10 @@ struct LineState {
     stutters: bool,
     /// What becomes of appends.
     appends: Appends,
+    /// How many appends go through before the next one waits.
+    lets: Option<usize>,
+    /// How many appends wait.
+    waiting: usize,
 }
 
 /// What becomes of appends.
@@ -94,6 +98,8 @@ impl SharedLog {
         let Some(newest) = ids.len().checked_sub(count + 1).map(|gone| ids[gone]) else { return };
         contents.entries.retain(|(id, _)| place(*id) > place(newest));
         contents.start = newest;
+        let missing = contents.missing.filter(|missing| place(*missing) > place(newest));
+        contents.missing = Some(missing.unwrap_or(newest));
     }
 
     /// Appends what no hub has written.
@@ -190,7 +196,9 @@ impl Contents {
         Start {
             after,
             head,
-            missed: asked.is_none_or(|asked| self.missing.is_some_and(|gone| place(asked) < place(gone))),
+            missed: asked.is_none_or(|asked| {
+                asked.log() != self.name || self.missing.is_some_and(|gone| place(asked) < place(gone))
+            }),
             state: kept.into_values().collect(),
         }
     }
@@ -235,6 +243,16 @@ impl Line {
         self.set(|state| state.appends = appends);
     }
 
+    /// Lets so many appends through, and has the next ones wait; or lets all through.
+    pub(crate) fn lets(&self, appends: Option<usize>) {
+        self.set(|state| state.lets = appends);
+    }
+
+    /// How many appends wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting
+    }
+
     /// How often a tail was asked for.
     pub(crate) fn tails(&self) -> u64 {
         self.state().tails
@@ -243,6 +261,16 @@ impl Line {
     /// How often something was to be appended.
     pub(crate) fn appended(&self) -> u64 {
         self.state().appended
+    }
+
+    /// Whether an append goes through.
+    fn passes(&self) -> bool {
+        let mut passes = true;
+        self.state.lock().expect("nothing panics under this lock").lets.iter_mut().for_each(|lets| {
+            passes = *lets > 0;
+            *lets = lets.saturating_sub(1);
+        });
+        passes
     }
 
     /// How many still use this line.
@@ -261,6 +289,14 @@ impl Backplane for Line {
 
     async fn append(&self, record: Record) -> Result<EventId, BackplaneError> {
         self.set(|state| state.appended += 1);
+        if self.state().lets.is_some() {
+            let mut changes = self.log.version.subscribe();
+            self.set(|state| state.waiting += 1);
+            while !self.passes() {
+                let _ = changes.changed().await;
+            }
+            self.set(|state| state.waiting -= 1);
+        }
         let state = self.state();
         // Whoever waits for an answer lets others run.
         tokio::task::yield_now().await;
