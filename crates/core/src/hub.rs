@@ -425,7 +425,7 @@ impl Hub {
     }
 
     /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away, nor until
-    /// it has caught up with what the backplane has.
+    /// it has caught up with what the backplane has, and has said there that it is one of its nodes.
     pub fn is_ready(&self) -> bool {
         self.inner.is_ready()
     }

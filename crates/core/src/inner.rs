@@ -127,7 +127,8 @@ impl Inner {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.is_closing() && (self.backplane.is_none() || self.is_tailing())
+        let is_known = || self.nodes.as_ref().is_none_or(|nodes| nodes.is_known());
+        !self.is_closing() && (self.backplane.is_none() || self.is_tailing() && is_known())
     }
 
     /// Other nodes are to know what has become of a connection.

@@ -67,6 +67,11 @@ impl Nodes {
         }
     }
 
+    /// Whether others know of this node: what it has said is in the log before whatever is said from now on.
+    pub(crate) fn is_known(&self) -> bool {
+        self.directory.lock().has_heard_itself_since(0)
+    }
+
     /// Whether others have heard nothing of this node for so long that it is in no count any more.
     pub(crate) fn is_taken_for_gone(&self, now_ms: u64) -> bool {
         !self.directory.lock().has_heard_itself_since(now_ms.saturating_sub(millis(self.timeout)))

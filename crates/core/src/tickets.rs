@@ -38,7 +38,7 @@ const DIGITS: usize = 32;
 ///
 /// [`Display`](fmt::Display) tells the secret, 32 letters and digits that need no escaping in a URL; `Debug` does not.
 /// Give it to the page that asked and to nobody else, in an answer that says `Cache-Control: no-store`. It is known to
-/// the process that issued it alone, and is lost with it.
+/// the hub that issued it alone: to one process, and lost with it, or to all nodes that share a backplane.
 ///
 /// See [`Hub::issue_ticket`](crate::Hub::issue_ticket).
 pub struct Ticket(u128);
@@ -273,7 +273,8 @@ impl Inner {
             Some(nodes) => {
                 // Nobody has the log carry what was never issued; but this node may be a moment behind.
                 let known = self.in_time(MAX_BEHIND, self.tickets.known(ticket)).await;
-                known.ok_or(refuse(TicketErrorKind::Invalid))?;
+                let unknown = if self.is_tailing() { TicketErrorKind::Invalid } else { TicketErrorKind::Unavailable };
+                known.ok_or(refuse(unknown))?;
                 let redeemed = self.ask_to_redeem(nodes, ticket).await;
                 redeemed.ok_or(refuse(TicketErrorKind::Unavailable))?
             }

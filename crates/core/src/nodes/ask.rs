@@ -79,6 +79,8 @@ impl<T> Drop for Ask<'_, T> {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Of(NodeId, Answer),
+    /// This node has heard itself ask, and these others were there then.
+    Asked(HashSet<NodeId>),
     /// This node has heard itself say that streams are to end, and these others are known to have had any.
     Ended {
         here: usize,
@@ -90,17 +92,20 @@ impl Inner {
     /// Has the node that has a connection change its groups. None if nobody says in time that it was done.
     pub(crate) async fn ask_to_change_group(&self, nodes: &Nodes, change: GroupChange) -> Option<Answer> {
         // A connection that was opened a moment ago may not be known here yet: each node is asked.
-        let mut silent =
-            if change.at.is_none() { nodes.directory.lock().nodes_with(&Topic::All) } else { HashSet::new() };
-        silent.insert(change.at.unwrap_or(nodes.id));
+        let mut asked = change.at.map(|at| HashSet::from([at]));
+        let mut not_there = HashSet::new();
         let mut ask = nodes.asks.open()?;
         self.say(nodes, vec![Say::Group(GroupChange { ask: ask.number, ..change })]).await.ok()?;
         let answer = async {
             loop {
-                let Reply::Of(node, answer) = ask.answer().await? else { continue };
-                silent.remove(&node);
-                if answer != Answer::UnknownConnection || silent.is_empty() {
-                    return Some(answer);
+                match ask.answer().await? {
+                    Reply::Of(node, Answer::UnknownConnection) => not_there.extend([node]),
+                    Reply::Of(_, answer) => return Some(answer),
+                    Reply::Asked(nodes) => asked = asked.or(Some(nodes)),
+                    Reply::Ended { .. } => {}
+                }
+                if asked.as_ref().is_some_and(|asked| asked.is_subset(&not_there)) {
+                    return Some(Answer::UnknownConnection);
                 }
             }
         };
@@ -147,7 +152,7 @@ impl Inner {
                         ended += here;
                         having = Some(others);
                     }
-                    Some(Reply::Of(..)) => {}
+                    Some(Reply::Of(..) | Reply::Asked(_)) => {}
                     None => return,
                 }
             }

@@ -21,7 +21,7 @@ use crate::topic::Topic;
 pub(crate) struct Directory {
     nodes: HashMap<NodeId, Node>,
     /// When this node heard what it has said itself.
-    heard_itself_ms: u64,
+    heard_itself_ms: Option<u64>,
     /// Nodes that have shut down, and when: what they have said just before may come after.
     left: HashMap<NodeId, u64>,
     /// When all nodes were asked for everything they have.
@@ -103,12 +103,12 @@ impl Directory {
 
     /// This node hears itself.
     pub(crate) fn hear_itself(&mut self, now_ms: u64) {
-        self.heard_itself_ms = now_ms;
+        self.heard_itself_ms = Some(now_ms);
     }
 
     /// Whether the log took what this node said lately, and brought it back. If not, the silence of others means nothing.
     pub(crate) fn has_heard_itself_since(&self, ms: u64) -> bool {
-        self.heard_itself_ms >= ms
+        self.heard_itself_ms.is_some_and(|heard_ms| heard_ms >= ms)
     }
 
     /// All nodes are asked for everything they have.

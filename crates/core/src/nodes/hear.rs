@@ -139,6 +139,11 @@ impl Inner {
 
     fn hear_group(&self, nodes: &Nodes, at: Position, from: NodeId, change: &GroupChange) {
         let GroupChange { ask, at: node, connection, group, joins } = change;
+        if from == nodes.id {
+            let mut asked = nodes.directory.lock().nodes_with(&Topic::All);
+            asked.insert(nodes.id);
+            nodes.asks.answer(*ask, Reply::Asked(asked));
+        }
         if self.cell(connection).is_none() {
             nodes
                 .directory

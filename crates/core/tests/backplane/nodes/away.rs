@@ -235,7 +235,7 @@ fn the_limit_of_a_users_streams_holds_for_sessions_of_dead_nodes_too() {
 
 #[test]
 fn what_was_said_before_an_end_and_heard_after_does_not_revive_a_session() {
-    let (_log, nodes) = nodes::<2>(lasting);
+    let (log, nodes) = nodes::<2>(lasting);
     let mut tab = open_known(&nodes, 0, alice());
     let [(line, _), (_, there)] = &nodes;
     line.lets(Some(0));
@@ -244,7 +244,8 @@ fn what_was_said_before_an_end_and_heard_after_does_not_revive_a_session() {
     std::thread::scope(|scope| {
         let ending = scope.spawn(|| within("ending it", there.disconnect(Topic::user("alice"), "out")));
         tab.wait_for("hub:closing");
-        line.lets(None);
+        // What waits, the answer, and that the session is over.
+        appended(&log, 3, || line.lets(None));
         assert_eq!(ending.join().unwrap(), Ok(1));
     });
     assert_ne!(Tab::open(there, back(&tab)).id, tab.id, "what was ended is not come back to");
