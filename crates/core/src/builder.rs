@@ -262,7 +262,8 @@ impl HubBuilder {
 
     /// After how long a node that says nothing is taken for gone, where several share a [backplane](Self::backplane): its
     /// connections are in no count any more then. It may take a second more. A node says something four times in that time;
-    /// one that shuts down says so. While the backplane takes nothing from this node, none is taken for gone. At least 100 ms. Defaults to [`DEFAULT_NODE_TIMEOUT`].
+    /// one that shuts down says so. While the backplane takes nothing from this node, none is taken for gone. At least 100 ms.
+    /// Defaults to [`DEFAULT_NODE_TIMEOUT`].
     pub fn node_timeout(mut self, time: Duration) -> Self {
         self.config.node_timeout = time;
         self

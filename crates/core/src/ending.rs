@@ -64,7 +64,7 @@ impl Inner {
         let begun = earlier.is_none();
         let reason = earlier.map_or_else(|| closing.reason.clone(), |earlier| earlier.reason);
         state.closing = Some(Box::new(Closing { reason, ..closing.clone() }));
-        if !state.may_come_back_elsewhere() {
+        if state.session.is_some() && !state.may_come_back_elsewhere() {
             // What was said of its session before, and is heard after, is not the last that is said of it.
             self.note(&cell.id, Note::Changed);
         }

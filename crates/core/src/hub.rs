@@ -331,6 +331,9 @@ impl Hub {
     /// before, then `hub:closing` with the reason. Returns how many that were. A browser comes back after its `retry` time,
     /// unless the application refuses it with 204.
     ///
+    /// A node that is away hears of it when it is back, for as long as the log keeps events; one that was away for longer, and
+    /// was taken for gone, ends all its streams then ([`DisconnectReason::CutOff`](crate::DisconnectReason::CutOff)).
+    ///
     /// # Errors
     ///
     /// [`NodesError`] if it was done on this node and may not have been on others.

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 use crate::clock::millis;
 use crate::connect::ConnectRequest;
@@ -71,8 +71,6 @@ impl fmt::Debug for Ticket {
 #[derive(Default)]
 pub(crate) struct Tickets {
     store: Mutex<Store>,
-    /// Told of each one that comes in.
-    issued: Notify,
 }
 
 #[derive(Default)]
@@ -82,6 +80,8 @@ struct Store {
     of_user: HashMap<Arc<str>, usize>,
     /// Until when they would have been good that were redeemed: of these a node need not wait to hear.
     used: HashMap<u128, u64>,
+    /// Who has come with one that this node has not heard of yet. Whoever gives up is taken out within a second.
+    waiting: HashMap<u128, oneshot::Sender<()>>,
     revocations: Revocations,
 }
 
@@ -123,24 +123,28 @@ impl Tickets {
         }
         let before = store.claims.insert(ticket, Claim { identity, expires_ms });
         before.iter().for_each(|claim| count_out(&mut store.of_user, claim));
-        drop(store);
-        self.issued.notify_waiters();
+        if let Some(waiter) = store.waiting.remove(&ticket) {
+            // Whoever waited may have given up.
+            let _ = waiter.send(());
+        }
     }
 
-    /// Waits until a ticket is known here.
-    async fn known(&self, ticket: u128) {
-        loop {
-            let issued = self.issued.notified();
-            tokio::pin!(issued);
-            issued.as_mut().enable();
-            {
-                let store = self.store.lock();
-                if store.claims.contains_key(&ticket) || store.used.contains_key(&ticket) {
-                    return;
-                }
+    /// Waits until a ticket is known here; false if too many wait already, or somebody else for this one: it is good for one.
+    async fn known(&self, ticket: u128) -> bool {
+        let issued = {
+            let mut store = self.store.lock();
+            if store.claims.contains_key(&ticket) || store.used.contains_key(&ticket) {
+                return true;
             }
-            issued.await;
-        }
+            let is_awaited = store.waiting.get(&ticket).is_some_and(|waiter| !waiter.is_closed());
+            if is_awaited || store.waiting.len() >= MAX_TICKETS {
+                return false;
+            }
+            let (waiter, issued) = oneshot::channel();
+            store.waiting.insert(ticket, waiter);
+            issued
+        };
+        issued.await.is_ok()
     }
 
     /// Takes the ticket out, so that nobody else gets anything for it.
@@ -185,6 +189,7 @@ impl Tickets {
         let mut store = self.store.lock();
         store.retain(|claim| claim.expires_ms > now_ms);
         store.used.retain(|_, expires_ms| *expires_ms > now_ms);
+        store.waiting.retain(|_, waiter| !waiter.is_closed());
     }
 
     /// How many there are.
@@ -273,8 +278,14 @@ impl Inner {
             Some(nodes) => {
                 // Nobody has the log carry what was never issued; but this node may be a moment behind.
                 let known = self.in_time(MAX_BEHIND, self.tickets.known(ticket)).await;
-                let unknown = if self.is_tailing() { TicketErrorKind::Invalid } else { TicketErrorKind::Unavailable };
-                known.ok_or(refuse(unknown))?;
+                if known != Some(true) {
+                    let is_behind = !self.is_tailing();
+                    return Err(refuse(if is_behind {
+                        TicketErrorKind::Unavailable
+                    } else {
+                        TicketErrorKind::Invalid
+                    }));
+                }
                 let redeemed = self.ask_to_redeem(nodes, ticket).await;
                 redeemed.ok_or(refuse(TicketErrorKind::Unavailable))?
             }
@@ -344,5 +355,30 @@ impl TicketErrorKind {
             Self::TooManyTickets => 429,
             Self::Full | Self::Unavailable => 503,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_comes_before_its_ticket_is_known_waits_for_it_alone_and_not_more_than_a_bound_do() {
+        let tickets = Tickets::default();
+        let mut first = Box::pin(tickets.known(1));
+        assert_eq!(first.as_mut().now_or_never(), None);
+        assert_eq!(tickets.known(1).now_or_never(), Some(false), "it is good for one");
+        tickets.put(1, Identity::user("alice"), 9);
+        assert_eq!(first.now_or_never(), Some(true));
+        assert_eq!(tickets.known(1).now_or_never(), Some(true));
+        for ticket in 0..MAX_TICKETS as u128 {
+            drop(tickets.known(2 + ticket).now_or_never());
+        }
+        assert_eq!(tickets.known(0).now_or_never(), Some(false), "so many wait");
+        tickets.let_go(1);
+        assert_eq!(tickets.known(0).now_or_never(), None, "those who gave up are forgotten");
+        assert_eq!(tickets.known(0).now_or_never(), None, "and so is who waited for the same");
     }
 }
