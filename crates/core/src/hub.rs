@@ -428,7 +428,8 @@ impl Hub {
     }
 
     /// Whether the hub takes connections and events: not while it shuts down, nor while its backplane is away, nor until
-    /// it has caught up with what the backplane has, and has said there that it is one of its nodes.
+    /// it has caught up with what the backplane has; where there are several nodes, not until it knows what the others that
+    /// are there have, for which it waits a second and a half at most.
     pub fn is_ready(&self) -> bool {
         self.inner.is_ready()
     }

@@ -127,8 +127,8 @@ impl Inner {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        let is_known = || self.nodes.as_ref().is_none_or(|nodes| nodes.is_known());
-        !self.is_closing() && (self.backplane.is_none() || self.is_tailing() && is_known())
+        let has_joined = || self.nodes.as_ref().is_none_or(|nodes| nodes.is_one_of_them(self.clock.now_ms()));
+        !self.is_closing() && (self.backplane.is_none() || self.is_tailing() && has_joined())
     }
 
     /// Other nodes are to know what has become of a connection.

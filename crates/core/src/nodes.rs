@@ -37,7 +37,7 @@ use crate::nodes::announce::Outbox;
 use crate::nodes::ask::{Asks, Reply};
 use crate::nodes::directory::Directory;
 use crate::nodes::signal::NodeId;
-use crate::sync::{AtomicU64, Mutex};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// What a node of several knows of itself and the others.
 pub(crate) struct Nodes {
@@ -46,6 +46,7 @@ pub(crate) struct Nodes {
     /// A leaf: nothing else is locked meanwhile.
     pub(crate) directory: Mutex<Directory>,
     pub(crate) outbox: Outbox,
+    is_one_of_them: AtomicBool,
     /// How many sessions this node has claimed.
     pub(crate) claims: AtomicU64,
     /// What other nodes are asked.
@@ -61,15 +62,21 @@ impl Nodes {
             timeout,
             directory: Mutex::default(),
             outbox: Outbox::default(),
+            is_one_of_them: AtomicBool::new(false),
             claims: AtomicU64::new(0),
             asks: Asks::default(),
             redeems: Asks::default(),
         }
     }
 
-    /// Whether others know of this node: what it has said is in the log before whatever is said from now on.
-    pub(crate) fn is_known(&self) -> bool {
-        self.directory.lock().has_heard_itself_since(0)
+    /// Whether this node and the others know of each other: what it has said is in the log before whatever is said from now
+    /// on, and they have told it what they have; or do not, as one that has crashed.
+    pub(crate) fn is_one_of_them(&self, now_ms: u64) -> bool {
+        // Once it was, nodes that come after it change nothing about that.
+        let was = self.is_one_of_them.load(Ordering::Relaxed);
+        let is = was || self.directory.lock().is_one_of_them(now_ms);
+        self.is_one_of_them.store(is, Ordering::Relaxed);
+        is
     }
 
     /// Whether others have heard nothing of this node for so long that it is in no count any more.

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::millis;
 use crate::id::Position;
@@ -17,11 +18,14 @@ use crate::registry::ConnectionInfo;
 use crate::session::{Joined, SessionKey};
 use crate::topic::Topic;
 
+/// How long a node that has started waits for what the others have: they tell all once a second.
+const MAX_UNTOLD: Duration = Duration::from_millis(1_500);
+
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     nodes: HashMap<NodeId, Node>,
-    /// When this node heard what it has said itself.
-    heard_itself_ms: Option<u64>,
+    /// When this node heard what it has said itself: first, and last.
+    heard_itself_ms: Option<(u64, u64)>,
     /// Nodes that have shut down, and when: what they have said just before may come after.
     left: HashMap<NodeId, u64>,
     /// When all nodes were asked for everything they have.
@@ -103,12 +107,20 @@ impl Directory {
 
     /// This node hears itself.
     pub(crate) fn hear_itself(&mut self, now_ms: u64) {
-        self.heard_itself_ms = Some(now_ms);
+        let first_ms = self.heard_itself_ms.map_or(now_ms, |(first_ms, _)| first_ms);
+        self.heard_itself_ms = Some((first_ms, now_ms));
     }
 
     /// Whether the log took what this node said lately, and brought it back. If not, the silence of others means nothing.
     pub(crate) fn has_heard_itself_since(&self, ms: u64) -> bool {
-        self.heard_itself_ms.is_some_and(|heard_ms| heard_ms >= ms)
+        self.heard_itself_ms.is_some_and(|(_, last_ms)| last_ms >= ms)
+    }
+
+    /// Whether this node has heard itself, and all others that are there have told what they have, or had time to.
+    pub(crate) fn is_one_of_them(&self, now_ms: u64) -> bool {
+        let had_time = |first_ms| now_ms >= first_ms + millis(MAX_UNTOLD);
+        self.heard_itself_ms
+            .is_some_and(|(first_ms, _)| had_time(first_ms) || self.nodes.values().all(|node| node.is_known))
     }
 
     /// All nodes are asked for everything they have.

@@ -72,6 +72,24 @@ fn a_session_that_was_claimed_while_its_node_was_away_for_long_is_one_stream() {
 }
 
 #[test]
+fn a_node_that_is_ready_knows_the_sessions_of_the_others() {
+    let (log, [(line, here)]) = nodes::<1>(|hub| hub.resume_window(LONG).node_timeout(Duration::from_secs(2)));
+    let tab = Tab::open(&here, alice());
+    within("joining", here.join(&tab.id, "g")).unwrap();
+    log.forget_passing();
+    appended(&log, 1, || ());
+    line.lets(Some(0));
+    let next = log.line();
+    let there = hub(|hub| lasting(hub.backplane(next.clone())));
+    eventually("the first node to be about to tell what it has", || line.waiting() == 1);
+    eventually("the next one to have said that it is there", || here.stats().nodes == 2);
+    assert!(!there.is_ready());
+    line.lets(None);
+    eventually("the next one to be ready", || there.is_ready());
+    assert_eq!(Tab::open(&there, back(&tab)).id, tab.id, "the session goes on");
+}
+
+#[test]
 fn a_claim_that_was_lost_with_its_log_does_not_keep_a_session_for_ever() {
     let (log, nodes) = nodes::<2>(lasting);
     let first = open_known(&nodes, 0, alice());
