@@ -46,7 +46,7 @@ pub(crate) struct Nodes {
     /// A leaf: nothing else is locked meanwhile.
     pub(crate) directory: Mutex<Directory>,
     pub(crate) outbox: Outbox,
-    is_one_of_them: AtomicBool,
+    pub(crate) is_one_of_them: AtomicBool,
     /// How many sessions this node has claimed.
     pub(crate) claims: AtomicU64,
     /// What other nodes are asked.

@@ -123,9 +123,9 @@ impl Directory {
             .is_some_and(|(first_ms, _)| had_time(first_ms) || self.nodes.values().all(|node| node.is_known))
     }
 
-    /// All nodes are asked for everything they have.
+    /// All nodes are asked for everything they have, by what this one says next.
     pub(crate) fn ask_all(&mut self, now_ms: u64) {
-        self.all_asked_ms = Some(now_ms);
+        (self.all_asked_ms, self.heard_itself_ms) = (Some(now_ms), None);
         for node in self.nodes.values_mut() {
             (node.asked_ms, node.is_known) = (Some(now_ms), false);
         }

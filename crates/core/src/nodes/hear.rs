@@ -29,6 +29,7 @@ impl Inner {
         }
         drop(directory);
         if missed {
+            nodes.is_one_of_them.store(false, Ordering::Relaxed);
             self.say_claims_again();
             // Some may have been redeemed, and some users logged out.
             self.tickets.forget_all();

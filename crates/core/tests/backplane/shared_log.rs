@@ -119,6 +119,8 @@ impl SharedLog {
         let newest = contents.head();
         contents.entries.retain(|(_, record)| record.retention() == Retention::Lasting);
         contents.missing = Some(newest);
+        drop(contents);
+        self.changed();
     }
 
     /// The newest entry that lasts.
@@ -327,6 +329,7 @@ impl Backplane for Line {
             asked: after,
             head: self.log.head(),
             at: None,
+            missing: None,
             restarts: self.state().restarts,
             repeat: None,
         };
@@ -341,6 +344,8 @@ struct Tail {
     /// The newest entry when it was asked for.
     head: EventId,
     at: Option<EventId>,
+    /// What was gone of what passed when it started.
+    missing: Option<EventId>,
     restarts: u64,
     repeat: Option<Tailed>,
 }
@@ -373,7 +378,10 @@ impl Tail {
     /// Whether the log is another one, or forgot what comes next.
     fn has_lost_its_place(&self) -> bool {
         let contents = self.line.log.lock();
-        self.at.is_some_and(|at| contents.start_after(Some(at)) != at)
+        let has_missed = |at| {
+            contents.missing != self.missing && contents.missing.is_some_and(|gone| place(at) < place(gone))
+        };
+        self.at.is_some_and(|at| contents.start_after(Some(at)) != at || has_missed(at))
     }
 
     fn take(&mut self, stutters: bool) -> Option<Tailed> {
@@ -383,7 +391,7 @@ impl Tail {
         let contents = self.line.log.lock();
         let Some(at) = self.at else {
             let start = contents.start(self.asked, self.head);
-            self.at = Some(start.after);
+            (self.at, self.missing) = (Some(start.after), contents.missing);
             return Some(Tailed::Start(start));
         };
         let (id, record) = contents.next_after(at)?;

@@ -10,10 +10,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use ssehub::{ConnectRequest, Event, Hub, SendErrorKind, Topic};
 
 use super::{LONG, nodes};
-use crate::shared_log::Line;
+use crate::shared_log::{Line, SharedLog};
 use crate::support::{Tab, eventually, within};
 
-const RUNS: u64 = 60;
+const RUNS: u64 = 40;
 const ACTS: usize = 80;
 const GROUPS: [&str; 2] = ["a", "b"];
 
@@ -100,6 +100,7 @@ impl Client {
 }
 
 struct World {
+    log: SharedLog,
     nodes: [(Line, Hub); 3],
     cut: Option<usize>,
     clients: Vec<Client>,
@@ -108,12 +109,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let (_log, nodes) = nodes::<3>(|hub| hub.resume_window(LONG).node_timeout(LONG));
+        let (log, nodes) = nodes::<3>(|hub| hub.resume_window(LONG).node_timeout(LONG));
         let clients: Vec<Client> = (0..4).map(|n| Client::open(n, &nodes[n % 3].1, n % 3)).collect();
         for (_, hub) in &nodes {
             eventually("all nodes to hear of all clients", || hub.connections().len() == clients.len());
         }
-        Self { nodes, cut: None, clients, sent: 0 }
+        Self { log, nodes, cut: None, clients, sent: 0 }
     }
 
     /// A node whose line is whole.
@@ -190,7 +191,13 @@ impl World {
 
     fn cut_or_heal(&mut self, random: &mut StdRng) {
         match self.cut.take() {
-            Some(cut) => self.heal(cut),
+            Some(cut) => {
+                if random.random_ratio(1, 4) {
+                    // It was away for longer than what passes is kept.
+                    self.log.forget_passing();
+                }
+                self.heal(cut);
+            }
             None => {
                 self.settle();
                 let cut = random.random_range(0..3);
