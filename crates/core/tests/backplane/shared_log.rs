@@ -378,9 +378,8 @@ impl Tail {
     /// Whether the log is another one, or forgot what comes next.
     fn has_lost_its_place(&self) -> bool {
         let contents = self.line.log.lock();
-        let has_missed = |at| {
-            contents.missing != self.missing && contents.missing.is_some_and(|gone| place(at) < place(gone))
-        };
+        let has_missed =
+            |at| contents.missing != self.missing && contents.missing.is_some_and(|gone| place(at) < place(gone));
         self.at.is_some_and(|at| contents.start_after(Some(at)) != at || has_missed(at))
     }
 
