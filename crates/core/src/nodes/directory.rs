@@ -1,6 +1,6 @@
 //! Who is connected elsewhere, as this node has heard.
 //!
-//! Each connection of another node takes 400 to 500 bytes here, which is what queries without a round trip cost. Who is
+//! Each connection of another node takes 440 to 520 bytes here, which is what queries without a round trip cost. Who is
 //! connected to this node is not in here: the registry knows that.
 
 use std::collections::{HashMap, HashSet};
