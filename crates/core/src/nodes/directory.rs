@@ -13,7 +13,7 @@ use crate::nodes::ask::ANSWER_TIMEOUT;
 use crate::nodes::by_name::ByName;
 use crate::nodes::early::{Early, Joining};
 use crate::nodes::orphans::{Orphan, Orphans};
-use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm};
+use crate::nodes::signal::{Gone, Here, JoinedForm, Joins, NodeId, OrphanForm, Presence, SessionForm, Standing};
 use crate::registry::ConnectionInfo;
 use crate::session::{Joined, SessionKey};
 use crate::topic::Topic;
@@ -57,8 +57,8 @@ struct Node {
 struct Elsewhere {
     node: NodeId,
     round: u64,
-    /// Its node has taken it from another one.
-    is_claimed: bool,
+    /// Where in the log its node has said that it is its own, or a place before that.
+    heard: Position,
     user: Option<Arc<str>>,
     groups: Box<[Arc<str>]>,
     session: Option<Box<RemoteSession>>,
@@ -129,8 +129,6 @@ impl Directory {
         for node in self.nodes.values_mut() {
             (node.asked_ms, node.is_known) = (Some(now_ms), false);
         }
-        // Claims may have been missed.
-        self.connections.values_mut().for_each(|elsewhere| elsewhere.is_claimed = false);
     }
 
     /// Whether a node is to be asked for everything it has: because it is new, or was asked and has not told.
@@ -189,10 +187,19 @@ impl Directory {
 
     fn put(&mut self, node: NodeId, round: u64, as_of: Position, here: Here) {
         let before = self.connections.get(&*here.connection);
-        let is_claimed = before.is_some_and(|before| before.is_claimed);
-        if is_claimed && before.is_some_and(|before| before.node != node) {
-            return;
-        }
+        let heard = match here.standing {
+            Standing::Heard { ms, seq } => Some(Position { ms, seq }),
+            Standing::New | Standing::Claimed => None,
+        };
+        let heard = match before {
+            Some(before) if before.node == node => before.heard.max(heard.unwrap_or_default()),
+            // Two nodes have it, or had. Who has not heard itself yet has said so already, or says what is out of date.
+            Some(before) => match heard {
+                Some(heard) if (heard, node) > (before.heard, before.node) => heard,
+                Some(_) | None => return,
+            },
+            None => heard.unwrap_or(as_of),
+        };
         // What it has joined since it was looked at is known from the log.
         let joined_since = self.take(&here.connection).and_then(|before| before.session);
         let joined_since = joined_since.filter(|session| session.changed > as_of);
@@ -215,7 +222,7 @@ impl Directory {
             self.orphans.take(&key);
             self.sessions.insert(key, Arc::clone(&id));
         }
-        self.connections.insert(id, Elsewhere { node, round, is_claimed, user, groups, session });
+        self.connections.insert(id, Elsewhere { node, round, heard, user, groups, session });
     }
 
     fn take(&mut self, id: &str) -> Option<Elsewhere> {
@@ -351,7 +358,7 @@ impl Directory {
             self.sessions.insert(key.clone(), Arc::clone(id));
         }
         if let Some(elsewhere) = self.connections.get_mut(connection) {
-            (elsewhere.node, elsewhere.round, elsewhere.is_claimed) = (node, round, true);
+            (elsewhere.node, elsewhere.round, elsewhere.heard) = (node, round, as_of);
         }
     }
 
@@ -359,6 +366,7 @@ impl Directory {
     pub(crate) fn forget_places(&mut self) {
         self.early = Early::default();
         self.orphans.forget_places();
+        self.connections.values_mut().for_each(|elsewhere| elsewhere.heard = Position::default());
         for session in self.connections.values_mut().filter_map(|elsewhere| elsewhere.session.as_mut()) {
             session.changed = Position::default();
             session.joined.iter_mut().for_each(|joined| joined.since = Position::default());
@@ -435,7 +443,6 @@ impl From<&Joined> for JoinedForm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nodes::signal::Standing;
 
     fn here(connection: &str, user: &str, group: &str, session: Option<&str>) -> Here {
         let session = session.map(|name| SessionForm { name: name.into(), joined: Vec::new() });

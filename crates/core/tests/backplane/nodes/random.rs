@@ -193,7 +193,11 @@ impl World {
         match self.cut.take() {
             Some(cut) => {
                 if random.random_ratio(1, 4) {
-                    // It was away for longer than what passes is kept.
+                    // It was away for longer than what passes is kept; the others have heard all of that.
+                    for (_, hub) in self.nodes.iter().enumerate().filter(|(at, _)| *at != cut).map(|(_, node)| node) {
+                        within("a send", hub.send(Topic::connection("nobody"), Event::message("")))
+                            .expect("its line is whole");
+                    }
                     self.log.forget_passing();
                 }
                 self.heal(cut);
