@@ -102,9 +102,7 @@ impl Inner {
     }
 
     fn hear_presence(&self, nodes: &Nodes, at: Position, from: NodeId, mut presence: Presence) {
-        // What was looked at in an earlier log has its place before this one.
-        let (ms, seq) = presence.as_of;
-        presence.as_of = if (Position { ms, seq }) < at { presence.as_of } else { (0, 0) };
+        presence.forget_places_behind(at);
         // Two nodes have a session: a client came back to the second before the first had said of it, or one of them did
         // not hear the other.
         for here in &presence.here {
@@ -112,8 +110,7 @@ impl Inner {
             let is_here = self.cell(&here.connection).is_some();
             let said = match here.standing {
                 Standing::New if !is_here => at,
-                Standing::Heard { ms, seq } if (Position { ms, seq }) < at => Position { ms, seq },
-                Standing::Heard { .. } => Position::default(),
+                Standing::Heard { ms, seq } => Position { ms, seq },
                 Standing::New | Standing::Claimed => continue,
             };
             match self.heard(&key) {

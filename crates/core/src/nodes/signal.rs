@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::millis;
+use crate::id::Position;
 use crate::identity::Identity;
 use crate::session::SessionKey;
 use crate::topic::{MAX_NAME, Topic};
@@ -248,6 +249,23 @@ impl Signal {
     }
 }
 
+impl Presence {
+    /// What was looked at in an earlier log, whose clock may have been ahead, has its place before all of this one.
+    pub(crate) fn forget_places_behind(&mut self, at: Position) {
+        let forget = |ms: &mut u64, seq: &mut u64| {
+            if (Position { ms: *ms, seq: *seq }) >= at {
+                (*ms, *seq) = (0, 0);
+            }
+        };
+        forget(&mut self.as_of.0, &mut self.as_of.1);
+        for here in &mut self.here {
+            if let Standing::Heard { ms, seq } = &mut here.standing {
+                forget(ms, seq);
+            }
+        }
+    }
+}
+
 impl Here {
     fn is_valid(&self) -> bool {
         let names = self.user.iter().chain(&self.groups).chain([&self.connection]);
@@ -315,5 +333,30 @@ impl From<&TopicName> for Topic {
             TopicName::Group(name) => Self::group(name),
             TopicName::Connection(id) => Self::connection(id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_an_earlier_log_is_before_all_of_this_one() {
+        let here = |ms| Here {
+            connection: "c".into(),
+            user: None,
+            groups: Vec::new(),
+            session: None,
+            standing: Standing::Heard { ms, seq: 1 },
+        };
+        let at = Position { ms: 5, seq: 0 };
+        let mut presence = Presence { as_of: (5, 0), here: vec![here(4), here(6)], ..Presence::default() };
+        presence.forget_places_behind(at);
+        assert_eq!(presence.as_of, (0, 0));
+        let standing: Vec<Standing> = presence.here.iter().map(|here| here.standing).collect();
+        assert_eq!(standing, [Standing::Heard { ms: 4, seq: 1 }, Standing::Heard { ms: 0, seq: 0 }]);
+        presence.as_of = (4, 9);
+        presence.forget_places_behind(at);
+        assert_eq!(presence.as_of, (4, 9));
     }
 }
